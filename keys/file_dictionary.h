@@ -1,0 +1,107 @@
+// FileDictionary: path → file record, as an append-only, encrypted and authenticated log (file.dict) with its whole
+// content in memory (FileTree). Format: keys/log_format.h and docs/format.md.
+//
+// Every change is written to the log before it is applied in memory (publish after persist); Flush makes it durable by
+// group commit. A failed append cuts the log back to its last good record and leaves memory as it was (R8).
+//
+// Thread-safe. Lock order: append_mutex_ (order of the log, held across the write) → tree_mutex_ (shared by readers).
+// Lookups take only tree_mutex_, so a stalled log write never stops them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "crypto/secret_bytes.h"
+#include "keys/file_tree.h"
+#include "keys/store_id.h"
+
+namespace tdefs {
+
+// Position in the log's order, counted in records since the log was created, across compactions; 0 is "nothing".
+using Sequence = uint64_t;
+
+class FileDictionary {
+ public:
+  struct Options {
+    StoreId store_id{};
+    SecretBytes dictionary_key;                 // 32 bytes; each log generation derives its own from it and a salt
+    uint64_t rewrite_threshold = 1'000'000;     // compact after so many dead records (removed or overwritten)
+    bool compact_after_each_change = false;     // TiKV's enable-file-dictionary-log = false
+    uint32_t flush_interval_ms = 1000;
+    bool read_only = false;                     // nothing is written: no torn tail is cut, no leftover removed
+  };
+  // What opening found.
+  struct Report {
+    uint64_t records = 0;       // read from the log
+    uint64_t torn_bytes = 0;    // cut (or, read-only, ignored) at the tail
+    bool clean = false;         // the last record is a clean record
+    bool healed = true;         // that clean record says that no healing was left over
+  };
+  struct Statistics {
+    uint64_t names = 0, records = 0, memory_bytes = 0;
+    uint64_t log_bytes = 0, log_records = 0, dead_records = 0, generation = 0;
+    uint64_t appends = 0, flushes = 0, compactions = 0, failed_appends = 0;
+    Sequence last = 0, durable = 0;
+  };
+  struct Change {
+    Sequence sequence = 0;  // what Flush takes
+    RecordId record{};      // of Insert and Link: one pin is the caller's
+  };
+
+  // Makes an empty file.dict in the store directory, durably.
+  static Status Create(int store_dir_fd, const Options& options);
+  // Reads the log. A torn tail is cut with a warning; damage before it is kCorrupt with record number and offset.
+  // `store_dir_fd` stays the caller's and must outlive the object.
+  static Result<std::unique_ptr<FileDictionary>> Open(int store_dir_fd, Options options);
+  ~FileDictionary();  // stops the background thread; what was not flushed is left to the kernel
+
+  const Report& report() const;
+  Statistics statistics() const;
+
+  // Names. Directories are entered (pinned) once by whoever keeps their id and left once.
+  DirId Enter(DirId parent, std::string_view name);
+  void Leave(DirId dir);
+  std::optional<RecordId> Find(DirId dir, std::string_view name);  // pins it
+  std::optional<FileRecord> FindPath(std::string_view path) const;
+  void Unpin(RecordId record);
+  FileRecord Get(RecordId record) const;
+  std::optional<std::string> PathOf(DirId dir, std::string_view name) const;
+  std::optional<std::string> PathOf(RecordId record) const;
+
+  // Changes; each is one log record. A name in a directory that is no longer reachable changes nothing on disk.
+  Result<Change> Insert(DirId dir, std::string_view name, const FileRecord& record);
+  Result<Change> Link(DirId dir, std::string_view name, RecordId existing);
+  // Sets the record under all its names. Nothing is logged if it has none (an unlinked file).
+  Result<Sequence> Update(RecordId id, const FileRecord& record);
+  Result<Sequence> Remove(DirId dir, std::string_view name);  // no record of the name: nothing is logged, returns 0
+  Result<Sequence> Rename(DirId from_dir, std::string_view from, DirId to_dir, std::string_view to);
+  Result<Sequence> Exchange(DirId a_dir, std::string_view a, DirId b_dir, std::string_view b);
+
+  // Returns once everything up to `sequence` is durable; one fdatasync serves all who wait (R4). After a failed
+  // fdatasync the log is rewritten by compaction before anything counts as durable again (a retried fsync proves
+  // nothing, R7); that failing too is the error.
+  Status Flush(Sequence sequence);
+  // Starts a flush up to `sequence` in the background and returns at once: for running beside another fsync.
+  void StartFlush(Sequence sequence);
+  Sequence last() const;
+
+  // Writes a snapshot beside the log while changes go on, then swaps (file.dict.new → file.dict).
+  Status Compact();
+  // Marks an orderly end and makes all durable; `healed` false leaves a note that healing must go on at the next mount.
+  // The next change removes the mark by following it.
+  Status MarkClean(bool healed);
+
+  // As FileTree::ForEach, on a consistent view; no change is applied while it runs, lookups go on.
+  void ForEach(const std::function<bool(const std::string& path, RecordId, const FileRecord&, bool first)>& visit) const;
+
+ private:
+  struct Impl;
+  explicit FileDictionary(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tdefs
