@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -13,10 +14,11 @@ inline constexpr size_t kAeadNonceBytes = 12;
 inline constexpr size_t kAeadTagBytes = 16;
 using AeadNonce = std::array<std::byte, kAeadNonceBytes>;
 
-// Seals and opens under one key; keeps the expanded key schedule. Not thread-safe: one object a user.
+// Seals and opens under one key; keeps the expanded key schedule, which is wiped with the object. Not thread-safe: one
+// object a user. A moved-from object may only be destroyed or assigned to.
 class Aead {
  public:
-  // Requires: key.size() == kAeadKeyBytes.
+  // kCrypto for a key of another length than kAeadKeyBytes.
   static Result<Aead> Create(ByteView key);
   Aead(Aead&&) noexcept;
   Aead& operator=(Aead&&) noexcept;
@@ -27,13 +29,13 @@ class Aead {
   // The nonce must never repeat under one key.
   Status Seal(const AeadNonce& nonce, ByteView associated_data, ByteView plaintext, ByteSpan out);
   // Writes the plaintext to `out` and returns true if the tag verifies; else returns false and leaves `out` zeroed.
-  // Requires: sealed.size() == out.size() + kAeadTagBytes.
+  // Requires: sealed.size() == out.size() + kAeadTagBytes; no overlap but out.data() == sealed.data().
   bool Open(const AeadNonce& nonce, ByteView associated_data, ByteView sealed, ByteSpan out);
 
  private:
   struct Impl;
-  explicit Aead(Impl* impl);
-  Impl* impl_ = nullptr;
+  explicit Aead(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tdefs

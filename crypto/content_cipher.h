@@ -5,7 +5,6 @@
 // reads as zeros (DESIGN 5, R10): sparse files need no map of holes.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -14,21 +13,23 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/method.h"
+#include "crypto/counter.h"
 #include "crypto/secret_bytes.h"
+#include "crypto/zero_units.h"
 
 namespace tdefs {
 
-inline constexpr size_t kUnitBytes = 16;
-inline constexpr size_t kZeroBlockBytes = 4096;
-using Iv = std::array<std::byte, 16>;
+class CounterStream;
 
-// Thread-safe and immutable. The expanded key schedules live in a pool of OpenSSL contexts, one a concurrent user, so a
-// request sets an IV and nothing else; destroying the object frees and wipes them all.
+// Thread-safe. The expanded key schedules live in a pool of OpenSSL contexts, one a concurrent user, so a request sets
+// an IV and nothing else; destroying the object frees and wipes them all.
 class ContentCipher {
  public:
-  // Requires: key.size() == MethodKeyBytes(method), and method is not plaintext.
+  // kCrypto for plaintext, for a key of another length than the method's, or where OpenSSL does not offer the method.
   static Result<std::shared_ptr<const ContentCipher>> Create(Method method, ByteView key);
   ~ContentCipher();
+  ContentCipher(const ContentCipher&) = delete;
+  ContentCipher& operator=(const ContentCipher&) = delete;
 
   // Plain counter mode of `in` to `out`, with no regard for holes: encrypts and decrypts alike.
   // Requires: equal sizes; out.data() == in.data() or no overlap. Aborts if OpenSSL fails: it cannot on valid input.
@@ -38,25 +39,27 @@ class ContentCipher {
   // zeros, so that zero-filled files put no bare keystream on the disk.
   void Encrypt(const Iv& iv, uint64_t offset_bytes, ByteView in, ByteSpan out) const;
 
+  // E(0): fills `out` with what zeros at this offset are stored as where a hole cannot say it (DESIGN 5): the partial
+  // unit at a file's end, and the edges of a write into a hole unit. It is keystream: only for the backing file.
+  void EncryptZeros(const Iv& iv, uint64_t offset_bytes, ByteSpan out) const;
+
   // Stored content to be read, in place: whole zero units stay zeros; the unit at the end, if partial, is always data.
+  // So content that ends inside a unit must end at the file's end: elsewhere the caller reads the whole unit.
   // Requires: offset_bytes is a multiple of kUnitBytes.
   void Decrypt(const Iv& iv, uint64_t offset_bytes, ByteSpan content) const;
 
   Method method() const { return method_; }
 
  private:
-  struct Context;
+  class Loan;
   ContentCipher(Method method, SecretBytes key);
-  std::unique_ptr<Context> Borrow() const;
-  void Return(std::unique_ptr<Context> context) const;
+  std::unique_ptr<CounterStream> Borrow() const;
+  void Return(std::unique_ptr<CounterStream> stream) const;
 
-  Method method_;
-  SecretBytes key_;
+  const Method method_;
+  const SecretBytes key_;
   mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Context>> idle_;  // guarded by mutex_
+  mutable std::vector<std::unique_ptr<CounterStream>> idle_;  // guarded by mutex_
 };
-
-// True if every byte is zero.
-bool IsZero(ByteView bytes);
 
 }  // namespace tdefs

@@ -1,14 +1,19 @@
 // SecretBytes: the only home of key bytes. Memory from OpenSSL's secure heap: locked, left out of core dumps, between
 // guard pages, wiped on release. Move-only, and not printable.
+//
+// A memory lock is not inherited by fork(): a daemon forks before it makes its first SecretBytes.
 #pragma once
 
 #include <cstddef>
 
 #include "base/bytes.h"
-#include "base/error.h"
 
 namespace tdefs {
 
+// Size of the secure heap of the process, shared by all SecretBytes.
+inline constexpr size_t kSecureHeapBytes = size_t{1} << 20;
+
+// Not thread-safe as an object; different objects may be made and destroyed by different threads.
 class SecretBytes {
  public:
   SecretBytes() = default;
@@ -29,6 +34,8 @@ class SecretBytes {
   bool empty() const { return size_ == 0; }
 
  private:
+  void Release();
+
   std::byte* data_ = nullptr;
   size_t size_ = 0;
 };
