@@ -1,0 +1,19 @@
+// What the text of a configuration must keep to before the TOML library, which recurses and keeps a copy of each value,
+// may see it: size, nesting, number of values. A scan of the bytes that knows strings and comments, nothing else.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace tdefs {
+
+inline constexpr size_t kConfigBytesMax = 1 << 20;
+inline constexpr int kConfigDepthMax = 32;       // of brackets, and of the parts of a dotted key
+inline constexpr size_t kConfigValuesMax = 1024; // of `=` and `,`
+
+// kBadConfig: "NAME:LINE:COLUMN: what was found, what is allowed".
+Status CheckTomlLimits(std::string_view text, const std::string& name);
+
+}  // namespace tdefs
