@@ -13,8 +13,14 @@ namespace {
 // OpenSSL takes parameters as pointers to non-const; it only reads these.
 char kSha256Name[] = "SHA256";
 
+// OpenSSL refuses empty input at a null address, or takes it for "as before".
+const std::byte* NonNull(ByteView bytes) {
+  static constexpr std::byte kNothing{};
+  return bytes.empty() ? &kNothing : bytes.data();
+}
+
 OSSL_PARAM OctetParam(const char* name, ByteView bytes) {
-  return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size());
+  return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(NonNull(bytes)), bytes.size());
 }
 
 // Fetched once and kept for the life of the process.
@@ -60,10 +66,7 @@ Result<Hmac> HmacSha256(ByteView key, std::span<const ByteView> parts) {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, kSha256Name, 0),
       OSSL_PARAM_construct_end(),
   };
-  // A null key means "keep the key" to OpenSSL, so an empty one needs an address too.
-  static constexpr unsigned char kNoKey[1] = {};
-  const unsigned char* key_data = key.empty() ? kNoKey : AsUnsigned(key.data());
-  if (EVP_MAC_init(context.get(), key_data, key.size(), params) != 1) return CryptoFailure("hmac key");
+  if (EVP_MAC_init(context.get(), AsUnsigned(NonNull(key)), key.size(), params) != 1) return CryptoFailure("hmac key");
   for (ByteView part : parts) {
     if (EVP_MAC_update(context.get(), AsUnsigned(part.data()), part.size()) != 1) return CryptoFailure("hmac");
   }
