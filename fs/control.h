@@ -1,11 +1,11 @@
 // The control socket of a live mount, <backing>/.tdefs/control.sock: mode 0600, and the peer's uid must be root or the
 // daemon's (SO_PEERCRED). One request a connection: a JSON line in, JSON lines out, then the server closes.
 //
-//   {"command":"status"}            → one object
+//   {"command":"status"}            → one object (fs/store_report.h)
 //   {"command":"keys-list"}         → one object
-//   {"command":"keys-rotate"}       → {"key_id":…}
-//   {"command":"files","path":P?}   → one object a file, then {"end":true}
-//   an error                        → {"error":{"code":"wrong_key","message":…}}
+//   {"command":"keys-rotate"}       → {"key_id":"…"}
+//   {"command":"files","path":P?}   → one object a file, then {"end":true}; P is a file or a directory and what is below
+//   an error                        → {"error":{"code":"wrong_key","errno":0,"message":…}}
 #pragma once
 
 #include <functional>
@@ -21,10 +21,13 @@
 namespace tdefs {
 
 inline constexpr size_t kControlRequestBytesMax = 64 << 10;
-inline constexpr int kControlTimeoutMs = 10'000;  // for the whole request line, and for each write of the answer
-inline constexpr int kControlClientsMax = 8;
+inline constexpr size_t kControlAnswerLineBytesMax = 4 << 20;
+inline constexpr int kControlTimeoutMs = 10'000;        // for the whole request line, and for each write of the answer
+inline constexpr int kControlAnswerTimeoutMs = 60'000;  // the client's patience between two lines of the answer
+inline constexpr int kControlClientsMax = 4;            // served at a time; others wait for their turn
 
-// Serves in threads of its own until destroyed. `keys` and `statistics` must outlive it.
+// Serves in threads of its own until destroyed. Everything in the Subject must outlive it. A socket that a dead daemon
+// left behind is replaced, so the caller must hold the store's lock.
 class ControlServer {
  public:
   struct Subject {

@@ -1,0 +1,51 @@
+// ControlListener: accepts connections on the control socket, reads one request line from each and hands it to a
+// handler. Knows peers, limits and threads, nothing of commands.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+#include "fs/control_socket.h"
+
+namespace tdefs {
+
+// The answer to one request: lines, collected into larger writes.
+class ControlReply {
+ public:
+  explicit ControlReply(LineStream& stream) : stream_(stream) {}
+  // A failure means that the client is gone or too slow, or the server stops: the handler should return.
+  Status Send(std::string_view line);
+  Status Flush();
+
+ private:
+  LineStream& stream_;
+  std::string pending_;
+};
+
+using ControlHandler = std::function<void(std::string_view request, ControlReply& reply)>;
+
+class ControlListener {
+ public:
+  // Requires: `listening` came from ListenControlSocket. The handler is called from several threads at a time.
+  static Result<std::unique_ptr<ControlListener>> Start(UniqueFd listening, ControlHandler handler);
+  // Breaks off what is being answered, and joins.
+  ~ControlListener();
+
+ private:
+  ControlListener(UniqueFd listening, UniqueFd stop, ControlHandler handler)
+      : listening_(std::move(listening)), stop_(std::move(stop)), handler_(std::move(handler)) {}
+  void Run();
+  void Serve(int client_fd);
+
+  UniqueFd listening_, stop_;
+  ControlHandler handler_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace tdefs
