@@ -1,0 +1,134 @@
+// The part of OpenFile that changes where a file has content: size, holes, allocation.
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/checked.h"
+#include "base/file_io.h"
+#include "fs/open_file.h"
+
+namespace tdefs {
+
+// A crash between this and what follows leaves a unit that reads as zeros, as it did before.
+Status OpenFile::MaterialiseUnit(uint64_t position) {
+  const uint64_t unit = AlignDown(position, kUnitBytes);
+  if (unit == position || unit + kUnitBytes > size_bytes()) return {};
+  std::array<std::byte, kUnitBytes> stored;
+  if (TRY(ReadAt(fd_.get(), stored, unit)) < kUnitBytes || !IsZero(stored)) return {};
+  return WriteZeros(unit, unit + kUnitBytes);
+}
+
+// Writes the encryption of zeros; at most a unit.
+Status OpenFile::WriteZeros(uint64_t from, uint64_t to) {
+  std::array<std::byte, kUnitBytes> zeros;
+  ByteSpan range(zeros.data(), to - from);
+  key_.cipher->EncryptZeros(key_.record.iv, from, range);
+  TRY(WriteAt(fd_.get(), range, from));
+  if (to > size_bytes()) size_bytes_ = to;
+  return {};
+}
+
+// Zeros the plaintext of a part of one unit; a hole is zero already and must stay whole.
+Status OpenFile::ZeroInsideUnit(uint64_t from, uint64_t to) {
+  const uint64_t unit = AlignDown(from, kUnitBytes);
+  if (unit + kUnitBytes <= size_bytes()) {
+    std::array<std::byte, kUnitBytes> stored;
+    TRY(ReadAt(fd_.get(), stored, unit));
+    if (IsZero(stored)) return {};
+  }
+  return WriteZeros(from, to);
+}
+
+// Prepares growth up to `to`, where content or the new end will be: first the rest of the unit in which the file ends,
+// then the beginning of the unit in which `to` lies. The order matters: the other one could show keystream after a
+// crash, this one at most a few zeros too many.
+Status OpenFile::FillGap(uint64_t to) {
+  const uint64_t size = size_bytes();
+  if (to <= size) return {};
+  const uint64_t next_unit = AlignUp(size, kUnitBytes);
+  if (size != next_unit) TRY(WriteZeros(size, std::min(next_unit, to)));
+  const uint64_t last_unit = AlignDown(to, kUnitBytes);
+  if (last_unit >= next_unit && last_unit != to) TRY(WriteZeros(last_unit, to));
+  return {};
+}
+
+Status OpenFile::Resize(uint64_t size) {
+  std::unique_lock lock(mutex_);
+  return ResizeLocked(size);
+}
+
+Status OpenFile::ResizeLocked(uint64_t size) {
+  if (key_.cipher) {
+    if (size > size_bytes()) {
+      TRY(FillGap(size));
+    } else {
+      TRY(MaterialiseUnit(size));
+    }
+  }
+  if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return FailErrno();
+  size_bytes_ = size;
+  return {};
+}
+
+Status OpenFile::Empty(ContentKey key, const std::function<Status()>& persist) {
+  std::unique_lock lock(mutex_);
+  if (::ftruncate(fd_.get(), 0) != 0) return FailErrno();
+  size_bytes_ = 0;
+  TRY(persist());
+  key_ = std::move(key);
+  return {};
+}
+
+Status OpenFile::Allocate(int mode, uint64_t offset, uint64_t length) {
+  const auto end = CheckedAdd(static_cast<int64_t>(offset), static_cast<int64_t>(length));
+  if (!end || static_cast<int64_t>(offset) < 0 || static_cast<int64_t>(length) <= 0) return FailErrno(EINVAL);
+  const uint64_t to = static_cast<uint64_t>(*end);
+  std::unique_lock lock(mutex_);
+  switch (mode) {
+    case FALLOC_FL_KEEP_SIZE:
+    case 0:
+      if (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
+        return FailErrno();
+      }
+      if (mode == 0 && to > size_bytes()) return ResizeLocked(to);
+      return {};
+    case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+    case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+      return ZeroRangeLocked(mode, offset, to);
+    case FALLOC_FL_ZERO_RANGE:
+      TRY(ZeroRangeLocked(mode | FALLOC_FL_KEEP_SIZE, offset, to));
+      if (to > size_bytes()) return ResizeLocked(to);
+      return {};
+    default:
+      return FailErrno(EOPNOTSUPP);
+  }
+}
+
+// Whole units go to the backing call; parts of units become the encryption of zeros, and so does all of the partial
+// unit at the end of the file, which must stay data.
+Status OpenFile::ZeroRangeLocked(int mode, uint64_t from, uint64_t to) {
+  auto zero_backing = [&](uint64_t begin, uint64_t end) -> Status {
+    if (begin >= end) return {};
+    if (::fallocate(fd_.get(), mode, static_cast<off_t>(begin), static_cast<off_t>(end - begin)) != 0) {
+      return FailErrno();
+    }
+    return {};
+  };
+  const uint64_t size = size_bytes();
+  if (!key_.cipher || from >= size) {
+    // Past the end there is no content; but the backing call must not touch the unit in which the file ends.
+    return zero_backing(key_.cipher ? std::max(from, std::min(to, AlignUp(size, kUnitBytes))) : from, to);
+  }
+  const uint64_t end = std::min(to, size);
+  const uint64_t first_whole = std::min(AlignUp(from, kUnitBytes), end);
+  const uint64_t last_whole = std::max(AlignDown(end, kUnitBytes), first_whole);
+  if (first_whole < last_whole) TRY(zero_backing(first_whole, last_whole));
+  if (from < first_whole) TRY(ZeroInsideUnit(from, first_whole));
+  if (last_whole < end) TRY(ZeroInsideUnit(last_whole, end));
+  return zero_backing(AlignUp(size, kUnitBytes), to);
+}
+
+}  // namespace tdefs

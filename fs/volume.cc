@@ -1,0 +1,78 @@
+#include "fs/volume.h"
+
+#include <fcntl.h>
+
+#include <cstring>
+
+#include "base/log.h"
+#include "fs/attributes.h"
+
+namespace tdefs {
+
+Result<std::unique_ptr<Volume>> Volume::Create(UniqueFd backing_fd, KeyManager& keys, Options options,
+                                               VolumeStatistics& statistics) {
+  std::unique_ptr<Volume> volume(new Volume(std::move(backing_fd), keys, options, statistics));
+  volume->table_ = TRY(InodeTable::Create(volume->backing_fd_.get(), keys.files(), statistics));
+  return volume;
+}
+
+bool Volume::IsHidden(NodeId parent, std::string_view name) { return parent == kRootNode && name == kStoreDirName; }
+
+// The store's own directory can be neither made nor replaced.
+Status Volume::CheckName(NodeId parent, const char* name) const {
+  const size_t length = std::strlen(name);
+  if (length == 0 || std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0) return FailErrno(EINVAL);
+  if (length > NAME_MAX) return FailErrno(ENAMETOOLONG);
+  if (std::strchr(name, '/') != nullptr) return FailErrno(EINVAL);
+  if (IsHidden(parent, name)) return FailErrno(EPERM);
+  return {};
+}
+
+Result<Entry> Volume::Lookup(NodeId parent, const char* name) {
+  if (auto allowed = CheckName(parent, name); !allowed) {
+    return FailErrno(allowed.error().sys_errno == EPERM ? ENOENT : allowed.error().sys_errno);
+  }
+  InodePtr dir = TRY(table_->Get(parent));
+  if (!dir->IsDirectory()) return FailErrno(ENOTDIR);
+  auto descriptor = TRY(table_->Descriptor(*dir));
+  std::shared_lock lock(dir->names_mutex);
+  return EntryOf(*dir, descriptor->get(), name);
+}
+
+// Requires: dir.names_mutex is held.
+Result<Entry> Volume::EntryOf(Inode& dir, int dir_fd, const char* name) {
+  const struct statx attributes = TRY(InodeTable::Stat(dir_fd, name));
+  InodePtr inode = TRY(table_->Enter(dir_fd, name, attributes, true, [&](Inode& fresh) {
+    if (fresh.IsDirectory()) fresh.directory = fresh.files.Enter(*dir.directory, name);
+  }));
+  if (inode->IsRegular()) MatchName(dir, name, *inode, attributes.stx_size);
+  return Entry{inode->id, inode->Generation(), ToStat(attributes)};
+}
+
+Result<Entry> Volume::LookupSelf(NodeId id) {
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  const struct statx attributes = TRY(InodeTable::Stat(descriptor->get(), ""));
+  InodePtr same = TRY(table_->Enter(descriptor->get(), "", attributes, true, [](Inode&) {}));
+  return Entry{same->id, same->Generation(), ToStat(attributes)};
+}
+
+Result<struct statvfs> Volume::Capacity() {
+  struct statvfs capacity;
+  if (::fstatvfs(backing_fd_.get(), &capacity) != 0) return FailErrno();
+  return capacity;
+}
+
+// A backing change that the dictionary could not take (its disk is full) is not undone: the tags still tell all, so they
+// are given the last word from now on and until the next mount has healed the dictionary (R2, R8).
+void Volume::Changed(Inode& inode, const Result<Sequence>& change, const char* what) {
+  if (change) {
+    inode.Depend(*change);
+    return;
+  }
+  Log(LogLevel::kError, "file dictionary: {} was not recorded and will be healed from tags: {}", what,
+      change.error().Text());
+  keys_.RequireHealing();
+}
+
+}  // namespace tdefs

@@ -1,0 +1,118 @@
+// Volume: attributes and extended attributes.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "fs/attributes.h"
+#include "fs/magic_link.h"
+#include "fs/volume.h"
+
+namespace tdefs {
+namespace {
+
+bool IsTag(std::string_view name) { return name == kTagXattrName; }
+
+}  // namespace
+
+Result<struct stat> Volume::GetAttributes(NodeId id, FileHandle* handle) {
+  if (handle != nullptr) return ToStat(TRY(InodeTable::Stat(handle->file->fd(), "")));
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  return ToStat(TRY(InodeTable::Stat(descriptor->get(), "")));
+}
+
+// Owner before mode: a change of owner clears the set-id bits, which the new mode may hold.
+Result<struct stat> Volume::SetAttributes(NodeId id, FileHandle* handle, const AttributeChange& change) {
+  InodePtr inode = handle != nullptr ? handle->inode : TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  const int fd = descriptor->get();
+  if (change.uid || change.gid) {
+    const uid_t uid = change.uid.value_or(static_cast<uid_t>(-1));
+    const gid_t gid = change.gid.value_or(static_cast<gid_t>(-1));
+    if (::fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0) return FailErrno();
+  }
+  if (change.size) TRY(ApplySize(*inode, handle, *change.size));
+  if (change.mode) {
+    if (::chmod(MagicLink(fd).c_str(), *change.mode & 07777) != 0) return FailErrno();
+  }
+  if (change.access_time || change.modification_time) {
+    const struct timespec omit = {0, UTIME_OMIT};
+    const struct timespec times[2] = {change.access_time.value_or(omit), change.modification_time.value_or(omit)};
+    // The kernel's utimensat takes an empty path from Linux 5.8 on; the magic link serves all and symlinks too.
+    if (::utimensat(fd, "", times, AT_EMPTY_PATH) != 0 &&
+        (errno != EINVAL || ::utimensat(AT_FDCWD, MagicLink(fd).c_str(), times, 0) != 0)) {
+      return FailErrno();
+    }
+  }
+  return ToStat(TRY(InodeTable::Stat(fd, "")));
+}
+
+Status Volume::ClearSetId(NodeId id) {
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  const struct statx attributes = TRY(InodeTable::Stat(descriptor->get(), ""));
+  mode_t mode = attributes.stx_mode & 07777u & ~static_cast<mode_t>(S_ISUID);
+  if ((mode & S_IXGRP) != 0) mode &= ~static_cast<mode_t>(S_ISGID);
+  if (mode == (attributes.stx_mode & 07777u)) return {};
+  if (::chmod(MagicLink(descriptor->get()).c_str(), mode) != 0) return FailErrno();
+  return {};
+}
+
+Result<size_t> Volume::GetXattr(NodeId id, const char* name, ByteSpan value) {
+  if (IsTag(name)) return FailErrno(ENODATA);
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  const ssize_t size = ::getxattr(MagicLink(descriptor->get()).c_str(), name, value.data(), value.size());
+  if (size < 0) return FailErrno();
+  return static_cast<size_t>(size);
+}
+
+Result<size_t> Volume::ListXattr(NodeId id, ByteSpan names) {
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  const std::string path = MagicLink(descriptor->get());
+  std::string all;
+  for (;;) {
+    const ssize_t needed = ::listxattr(path.c_str(), nullptr, 0);
+    if (needed < 0) return FailErrno();
+    all.resize(static_cast<size_t>(needed));
+    const ssize_t size = ::listxattr(path.c_str(), all.data(), all.size());
+    if (size < 0 && errno == ERANGE) continue;  // grew in between
+    if (size < 0) return FailErrno();
+    all.resize(static_cast<size_t>(size));
+    break;
+  }
+  std::string shown;
+  for (size_t at = 0; at < all.size();) {
+    const std::string_view name(all.c_str() + at);
+    if (!IsTag(name)) shown.append(name).push_back('\0');
+    at += name.size() + 1;
+  }
+  if (names.empty()) return shown.size();
+  if (shown.size() > names.size()) return FailErrno(ERANGE);
+  std::memcpy(names.data(), shown.data(), shown.size());
+  return shown.size();
+}
+
+Status Volume::SetXattr(NodeId id, const char* name, ByteView value, int flags) {
+  if (IsTag(name)) return FailErrno(EPERM);
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  if (::setxattr(MagicLink(descriptor->get()).c_str(), name, value.data(), value.size(), flags) != 0) {
+    return FailErrno();
+  }
+  return {};
+}
+
+Status Volume::RemoveXattr(NodeId id, const char* name) {
+  if (IsTag(name)) return FailErrno(EPERM);
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  if (::removexattr(MagicLink(descriptor->get()).c_str(), name) != 0) return FailErrno();
+  return {};
+}
+
+}  // namespace tdefs

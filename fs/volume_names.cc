@@ -1,0 +1,178 @@
+// Volume: names are made, linked, renamed and removed. Each change is done on the backing directory first and then
+// recorded, both under the names_mutex of the directories, so that the dictionary sees them in the same order.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <utility>
+
+#include "fs/attributes.h"
+#include "fs/magic_link.h"
+#include "fs/volume.h"
+
+namespace tdefs {
+namespace {
+
+// Holds the names of one or two directories alone; of two, the smaller id is locked first.
+class NamesLock {
+ public:
+  NamesLock(Inode& a, Inode& b) {
+    Inode& first = a.id <= b.id ? a : b;
+    first_ = std::unique_lock(first.names_mutex);
+    if (&a != &b) second_ = std::unique_lock((&first == &a ? b : a).names_mutex);
+  }
+
+ private:
+  std::unique_lock<std::shared_mutex> first_, second_;
+};
+
+}  // namespace
+
+Result<Entry> Volume::MakeDirectory(NodeId parent, const char* name, mode_t mode, const Caller& caller) {
+  TRY(CheckName(parent, name));
+  InodePtr dir = TRY(table_->Get(parent));
+  auto descriptor = TRY(table_->Descriptor(*dir));
+  std::unique_lock lock(dir->names_mutex);
+  if (MakeAs(caller, false, [&] { return ::mkdirat(descriptor->get(), name, mode); }) != 0) return FailErrno();
+  return EntryOf(*dir, descriptor->get(), name);
+}
+
+Result<Entry> Volume::MakeNode(NodeId parent, const char* name, mode_t mode, dev_t device, const Caller& caller) {
+  if (S_ISREG(mode)) {
+    Opened made = TRY(Create(parent, name, mode, O_RDWR | O_EXCL, caller));
+    return made.entry;
+  }
+  TRY(CheckName(parent, name));
+  InodePtr dir = TRY(table_->Get(parent));
+  auto descriptor = TRY(table_->Descriptor(*dir));
+  std::unique_lock lock(dir->names_mutex);
+  const int made = MakeAs(caller, (mode & S_ISGID) != 0, [&] { return ::mknodat(descriptor->get(), name, mode, device); });
+  if (made != 0) return FailErrno();
+  return EntryOf(*dir, descriptor->get(), name);
+}
+
+Result<Entry> Volume::MakeSymlink(NodeId parent, const char* name, const char* target, const Caller& caller) {
+  TRY(CheckName(parent, name));
+  InodePtr dir = TRY(table_->Get(parent));
+  auto descriptor = TRY(table_->Descriptor(*dir));
+  std::unique_lock lock(dir->names_mutex);
+  if (MakeAs(caller, false, [&] { return ::symlinkat(target, descriptor->get(), name); }) != 0) return FailErrno();
+  return EntryOf(*dir, descriptor->get(), name);
+}
+
+Result<Entry> Volume::Link(NodeId id, NodeId new_parent, const char* new_name) {
+  TRY(CheckName(new_parent, new_name));
+  InodePtr inode = TRY(table_->Get(id));
+  InodePtr dir = TRY(table_->Get(new_parent));
+  auto target = TRY(table_->Descriptor(*inode));
+  auto descriptor = TRY(table_->Descriptor(*dir));
+  std::unique_lock lock(dir->names_mutex);
+  if (::linkat(AT_FDCWD, MagicLink(target->get()).c_str(), descriptor->get(), new_name, AT_SYMLINK_FOLLOW) != 0) {
+    return FailErrno();
+  }
+  inode->removed = false;
+  if (inode->IsRegular()) {
+    std::lock_guard file_lock(inode->mutex);
+    auto record = [&]() -> Result<Sequence> {
+      if (inode->record) {
+        auto change = TRY(keys_.files().Link(*dir->directory, new_name, *inode->record));
+        keys_.files().Unpin(change.record);
+        return change.sequence;
+      }
+      auto tag = ReadTag(target->get(), true);
+      if (!tag || !*tag) return Sequence{0};  // foreign: it stays without a record
+      auto change = TRY(keys_.files().Insert(*dir->directory, new_name, **tag));
+      SetRecord(*inode, change.record);
+      return change.sequence;
+    };
+    auto change = record();
+    Changed(*inode, change, "a link");
+    Changed(*dir, change, "a link");
+  }
+  return EntryOf(*dir, descriptor->get(), new_name);
+}
+
+void Volume::BeforeLastName(int dir_fd, const char* name, bool& is_directory, InodePtr& inode) {
+  auto attributes = InodeTable::Stat(dir_fd, name);
+  if (!attributes) return;
+  is_directory = S_ISDIR(attributes->stx_mode);
+  if (!is_directory && attributes->stx_nlink > 1) return;
+  inode = table_->FindKnown(*attributes);
+  // Without a descriptor an unlinked file that is merely known would be gone; if there is none to be had, so be it.
+  if (inode) (void)table_->PinDescriptor(*inode);
+}
+
+Status Volume::Unlink(NodeId parent, const char* name) {
+  TRY(CheckName(parent, name));
+  InodePtr dir = TRY(table_->Get(parent));
+  auto descriptor = TRY(table_->Descriptor(*dir));
+  std::unique_lock lock(dir->names_mutex);
+  bool is_directory = false;
+  InodePtr last;
+  BeforeLastName(descriptor->get(), name, is_directory, last);
+  if (::unlinkat(descriptor->get(), name, 0) != 0) return FailErrno();
+  if (last) last->removed = true;
+  statistics_.removes.fetch_add(1, std::memory_order_relaxed);
+  Changed(*dir, keys_.files().Remove(*dir->directory, name), "a removal");
+  return {};
+}
+
+Status Volume::RemoveDirectory(NodeId parent, const char* name) {
+  TRY(CheckName(parent, name));
+  InodePtr dir = TRY(table_->Get(parent));
+  auto descriptor = TRY(table_->Descriptor(*dir));
+  std::unique_lock lock(dir->names_mutex);
+  bool is_directory = false;
+  InodePtr last;
+  BeforeLastName(descriptor->get(), name, is_directory, last);
+  if (::unlinkat(descriptor->get(), name, AT_REMOVEDIR) != 0) return FailErrno();
+  if (last) last->removed = true;
+  Changed(*dir, keys_.files().Remove(*dir->directory, name), "a removal");
+  return {};
+}
+
+Status Volume::Rename(NodeId from_parent, const char* from, NodeId to_parent, const char* to, unsigned flags) {
+  TRY(CheckName(from_parent, from));
+  TRY(CheckName(to_parent, to));
+  if ((flags & RENAME_WHITEOUT) != 0) return FailErrno(EINVAL);
+  InodePtr from_dir = TRY(table_->Get(from_parent));
+  InodePtr to_dir = TRY(table_->Get(to_parent));
+  auto from_fd = TRY(table_->Descriptor(*from_dir));
+  auto to_fd = TRY(table_->Descriptor(*to_dir));
+  NamesLock lock(*from_dir, *to_dir);
+  const struct statx source = TRY(InodeTable::Stat(from_fd->get(), from));
+  bool victim_is_directory = false;
+  InodePtr victim;
+  if ((flags & RENAME_EXCHANGE) == 0) {
+    auto target = InodeTable::Stat(to_fd->get(), to);
+    // Two names of one file: rename(2) does nothing, and neither must the dictionary.
+    const bool same_file = target && InodeTable::KeyOf(*target) == InodeTable::KeyOf(source);
+    if (same_file && flags == 0) return {};
+    if (target) BeforeLastName(to_fd->get(), to, victim_is_directory, victim);
+  }
+  if (::renameat2(from_fd->get(), from, to_fd->get(), to, flags) != 0) return FailErrno();
+  if (victim) victim->removed = true;
+  statistics_.renames.fetch_add(1, std::memory_order_relaxed);
+  auto change = (flags & RENAME_EXCHANGE) != 0
+                    ? keys_.files().Exchange(*from_dir->directory, from, *to_dir->directory, to)
+                    : keys_.files().Rename(*from_dir->directory, from, *to_dir->directory, to);
+  Changed(*to_dir, change, "a rename");
+  Changed(*from_dir, change, "a rename");
+  if (change) {
+    if (InodePtr moved = table_->FindKnown(source)) moved->Depend(*change);
+  }
+  return {};
+}
+
+Result<std::string> Volume::ReadLink(NodeId id) {
+  InodePtr inode = TRY(table_->Get(id));
+  auto descriptor = TRY(table_->Descriptor(*inode));
+  std::array<char, PATH_MAX + 1> target;
+  const ssize_t length = ::readlinkat(descriptor->get(), "", target.data(), target.size());
+  if (length < 0) return FailErrno();
+  return std::string(target.data(), static_cast<size_t>(length));
+}
+
+}  // namespace tdefs
