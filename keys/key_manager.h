@@ -8,46 +8,27 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/unique_fd.h"
 #include "config/config.h"
 #include "crypto/content_cipher.h"
 #include "keys/file_dictionary.h"
 #include "keys/file_record.h"
-#include "keys/key_dictionary.h"
+#include "keys/store_info.h"
 #include "keys/tag.h"
 
 namespace tdefs {
 
-// What may be told of a data key.
-struct DataKeyInfo {
-  DataKeyId id = 0;
-  Method method = Method::kPlaintext;
-  uint64_t created_unix_s = 0;
-  bool current = false;
-  bool exposed = false;
-};
-
-struct StoreInfo {
-  StoreId store_id{};
-  uint64_t generation = 0;
-  struct WrapInfo {
-    std::string provider, key_id, uri, key_version;
-    uint64_t created_unix_s = 0;
-  };
-  std::vector<WrapInfo> wraps;
-};
-
 class KeyManager {
  public:
   enum class Access : uint8_t {
-    kMount,     // takes the lock, rotates keys, follows a changed master key, writes
-    kExclusive, // takes the lock and writes only what it is told to: `keys rotate` on an unmounted store
-    kReadOnly,  // takes no lock and writes nothing: check, files, keys list on an unmounted store
+    kMount,      // takes the lock, rotates keys, follows a changed master key, writes
+    kExclusive,  // takes the lock and writes only what it is told to: `keys rotate` on an unmounted store
+    kReadOnly,   // takes no lock and writes nothing: check, files, keys list on an unmounted store
   };
 
   // Makes a store in the backing directory (absolute path): .tdefs with lock, file.dict and, last, key.dict, so that a
   // crash leaves no half store. The master key is opened first; nothing is written if it is not usable. A leftover
-  // .tdefs without key.dict and with an empty file.dict is a failed init and is replaced.
+  // .tdefs without key.dict and with an empty file.dict is a failed init and is replaced. kBadPath where the filesystem
+  // has no user extended attributes.
   static Status InitStore(const std::string& backing_dir, const EncryptionConfig& config);
 
   // Opens a store. With kMount: the configured master key first, then the previous one, after which the root key is
@@ -73,6 +54,8 @@ class KeyManager {
   // True from an unclean opening until HealingDone: tags then outrank the dictionary (R2).
   bool healing() const;
   void HealingDone();
+  // A change of the backing directory could not be recorded: healing() from now on, and at the next mount again.
+  void RequireHealing();
 
   std::vector<DataKeyInfo> ListKeys() const;
   StoreInfo Info() const;
@@ -87,9 +70,5 @@ class KeyManager {
   explicit KeyManager(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// The header of a store's key.dict without any key: for `tdefs info` and for telling a store from a plain directory.
-// kNotAStore, kStoreIncomplete, kCorrupt, kUnsupported.
-Result<StoreInfo> ReadStoreInfo(const std::string& backing_dir);
 
 }  // namespace tdefs

@@ -1,0 +1,184 @@
+#include "keys/key_manager.h"
+
+#include <fmt/core.h>
+
+#include <atomic>
+#include <utility>
+
+#include "base/log.h"
+#include "crypto/random.h"
+#include "keys/key_dictionary_file.h"
+#include "keys/key_ring.h"
+#include "keys/periodic_task.h"
+#include "keys/rotation.h"
+#include "keys/store_directory.h"
+#include "keys/store_lock.h"
+#include "keys/store_unlock.h"
+
+namespace tdefs {
+
+struct KeyManager::Impl {
+  StoreDirectory directory;
+  StoreLock lock;  // empty with kReadOnly
+  Access access = Access::kReadOnly;
+  RotationPolicy policy;
+  std::unique_ptr<KeyRing> ring;
+  std::unique_ptr<TagCodec> tags;
+  std::unique_ptr<FileDictionary> files;
+  Sequence sequence_at_open = 0;
+  bool is_closed = false;
+  std::atomic<bool> healing = false;
+  std::atomic<uint64_t> failed_rotations = 0;
+  std::unique_ptr<PeriodicTask> rotation;  // last: it uses the others
+
+  Status OpenKeys(const EncryptionConfig& config);
+  Status OpenFiles(const EncryptionConfig& config, uint32_t flush_interval_ms, UnlockedStore& store);
+  Status RotateIfDue();
+  Status FirstRotation();
+};
+
+namespace {
+
+// What stands in the way of this master key and method at a mount; asked before anything is written.
+Status CheckMount(const EncryptionConfig& config, const UnlockedStore& store) {
+  const Method method = config.data_encryption_method.value_or(store.dictionary.current().method);
+  return CheckMethodAllowed(method, store.master->IsSecure());
+}
+
+}  // namespace
+
+Status KeyManager::Impl::OpenFiles(const EncryptionConfig& config, uint32_t flush_interval_ms, UnlockedStore& store) {
+  FileDictionary::Options options;
+  options.store_id = store.dictionary.header.store_id;
+  options.dictionary_key = store.dictionary.dictionary_key.Clone();
+  options.rewrite_threshold = config.file_dictionary_rewrite_threshold;
+  options.compact_after_each_change = !config.enable_file_dictionary_log;
+  options.flush_interval_ms = flush_interval_ms;
+  options.read_only = access == Access::kReadOnly;
+  files = TRY(FileDictionary::Open(directory.store.get(), std::move(options)));
+  sequence_at_open = files->last();
+  healing = !files->report().clean || !files->report().healed;
+  return {};
+}
+
+Status KeyManager::Impl::RotateIfDue() {
+  const DataKeyInfo current = ring->Current();
+  const auto reason = RotationDue(policy, current, ring->MasterKeyIsSecure(), UnixNow());
+  if (!reason) return {};
+  auto id = ring->Rotate(policy.method);
+  if (!id) {
+    ++failed_rotations;
+    Log(LogLevel::kWarn, "data key {} is to be rotated, since {}, but stays: {}", current.id,
+        RotationReasonName(*reason), id.error().Text());
+    return std::unexpected(std::move(id).error());
+  }
+  Log(LogLevel::kInfo, "data key {} follows {}, since {}", *id, current.id, RotationReasonName(*reason));
+  return {};
+}
+
+// At a mount, a key that is merely old may stay if it must; the wrong method or an exposed key may not.
+Status KeyManager::Impl::FirstRotation() {
+  Status status = RotateIfDue();
+  if (status) return {};
+  const auto reason = RotationDue(policy, ring->Current(), ring->MasterKeyIsSecure(), UnixNow());
+  return reason && *reason != RotationReason::kAge ? status : Status();
+}
+
+Result<std::unique_ptr<KeyManager>> KeyManager::Open(const std::string& backing_dir, const EncryptionConfig& config,
+                                                     uint32_t flush_interval_ms, Access access) {
+  auto impl = std::make_unique<Impl>();
+  impl->access = access;
+  impl->policy = {.method = config.data_encryption_method, .period = config.data_key_rotation_period};
+  impl->directory = TRY(OpenStoreDirectory(backing_dir));
+  TRY(CheckStoreComplete(impl->directory));
+  const int store_dir_fd = impl->directory.store.get();
+  if (access != Access::kReadOnly)
+    impl->lock = TRY(StoreLock::Acquire(store_dir_fd, impl->directory.backing_dir));  // R9
+
+  const Bytes encoded = TRY(ReadKeyDictionaryFile(store_dir_fd));
+  UnlockedStore store = TRY(UnlockStore(encoded, config, impl->directory.backing_dir));
+  if (access == Access::kMount) TRY(CheckMount(config, store));
+  TRY(impl->OpenFiles(config, flush_interval_ms, store));
+  if (access != Access::kReadOnly) {
+    Status recorded = impl->lock.RecordHolder();
+    if (!recorded) Log(LogLevel::kWarn, "lock file: our process id is not in it: {}", recorded.error().Text());
+  }
+  if (access == Access::kMount) TRY(FollowMasterKey(store_dir_fd, store));
+
+  impl->tags = std::make_unique<TagCodec>(store.dictionary.header.store_id, store.dictionary.tag_mac_key.Clone());
+  impl->ring = std::make_unique<KeyRing>(store_dir_fd, std::move(store.dictionary), std::move(store.root_key));
+  if (access == Access::kMount) {
+    TRY(impl->FirstRotation());
+    impl->rotation = std::make_unique<PeriodicTask>(RotationCheckInterval(impl->policy),
+                                                    [raw = impl.get()] { (void)raw->RotateIfDue(); });
+  }
+  return std::unique_ptr<KeyManager>(new KeyManager(std::move(impl)));
+}
+
+KeyManager::KeyManager(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KeyManager::~KeyManager() = default;
+
+Result<FileRecord> KeyManager::NewRecord() {
+  const DataKeyInfo current = impl_->ring->Current();  // id and method of one moment
+  FileRecord record{.method = current.method};
+  if (current.method == Method::kPlaintext) return record;
+  record.key_id = current.id;
+  TRY(FillRandom(record.iv));
+  return record;
+}
+
+Result<std::shared_ptr<const ContentCipher>> KeyManager::CipherFor(const FileRecord& record) {
+  return impl_->ring->CipherFor(record);
+}
+
+const TagCodec& KeyManager::tags() const {
+  return *impl_->tags;
+}
+FileDictionary& KeyManager::files() {
+  return *impl_->files;
+}
+
+Result<DataKeyId> KeyManager::RotateDataKey(std::optional<Method> method) {
+  if (impl_->access == Access::kReadOnly) return Fail(ErrorCode::kUsage, "rotate: the store is open for reading only");
+  auto id = impl_->ring->Rotate(method);
+  if (!id) ++impl_->failed_rotations;
+  return id;
+}
+
+Status KeyManager::RotateIfDue() {
+  if (impl_->access == Access::kReadOnly) return Fail(ErrorCode::kUsage, "rotate: the store is open for reading only");
+  return impl_->RotateIfDue();
+}
+
+bool KeyManager::healing() const {
+  return impl_->healing;
+}
+void KeyManager::HealingDone() {
+  impl_->healing = false;
+}
+
+std::vector<DataKeyInfo> KeyManager::ListKeys() const {
+  return impl_->ring->List();
+}
+StoreInfo KeyManager::Info() const {
+  return impl_->ring->Info();
+}
+DataKeyId KeyManager::current_key_id() const {
+  return impl_->ring->Current().id;
+}
+uint64_t KeyManager::failed_rotations() const {
+  return impl_->failed_rotations;
+}
+
+Status KeyManager::Close() {
+  impl_->rotation.reset();
+  if (impl_->access == Access::kReadOnly || std::exchange(impl_->is_closed, true)) return {};
+  const bool is_changed = impl_->files->last() != impl_->sequence_at_open;
+  const FileDictionary::Report& found = impl_->files->report();
+  const bool mark_stands = found.clean && found.healed == !impl_->healing;
+  // A tool that changed nothing leaves the log's end, whatever it says, to the next mount.
+  if (!is_changed && (mark_stands || impl_->access == Access::kExclusive)) return {};
+  return impl_->files->MarkClean(!impl_->healing);
+}
+
+}  // namespace tdefs
