@@ -10,7 +10,8 @@ namespace tdefs {
 [[noreturn]] void AbortBroken(std::string_view what);
 
 inline void Require(bool condition, std::string_view what) {
-  if (!condition) [[unlikely]] AbortBroken(what);
+  if (!condition) [[unlikely]]
+    AbortBroken(what);
 }
 
 }  // namespace tdefs

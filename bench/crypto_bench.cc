@@ -1,5 +1,5 @@
-// Throughput of content encryption by method and block size, and of sealing dictionary records. Content is in the cache,
-// so these are the ciphers and tdefs's own work around them, one thread.
+// Throughput of content encryption by method and block size, and of sealing dictionary records. Content is in the
+// cache, so these are the ciphers and tdefs's own work around them, one thread.
 #include <benchmark/benchmark.h>
 
 #include <string>

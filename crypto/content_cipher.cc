@@ -96,7 +96,9 @@ void ContentCipher::Encrypt(const Iv& iv, uint64_t offset_bytes, ByteView in, By
   Loan loan(*this);
   Walk walk(loan.stream(), iv, offset_bytes);
   size_t done = 0;
-  auto transform_to = [&](size_t end) { walk.Transform(done, in.subspan(done, end - done), out.subspan(done, end - done)); };
+  auto transform_to = [&](size_t end) {
+    walk.Transform(done, in.subspan(done, end - done), out.subspan(done, end - done));
+  };
   const size_t first_block = (kZeroBlockBytes - offset_bytes % kZeroBlockBytes) % kZeroBlockBytes;
   for (size_t at = first_block; at + kZeroBlockBytes <= in.size(); at += kZeroBlockBytes) {
     if (!IsZero(in.subspan(at, kZeroBlockBytes))) continue;

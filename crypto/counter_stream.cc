@@ -18,11 +18,16 @@ const EVP_CIPHER* CtrAlgorithm(Method method) {
   static const EVP_CIPHER* const kAes256 = EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr);
   static const EVP_CIPHER* const kSm4 = EVP_CIPHER_fetch(nullptr, "SM4-CTR", nullptr);
   switch (method) {
-    case Method::kPlaintext: return nullptr;
-    case Method::kAes128Ctr: return kAes128;
-    case Method::kAes192Ctr: return kAes192;
-    case Method::kAes256Ctr: return kAes256;
-    case Method::kSm4Ctr: return kSm4;
+    case Method::kPlaintext:
+      return nullptr;
+    case Method::kAes128Ctr:
+      return kAes128;
+    case Method::kAes192Ctr:
+      return kAes192;
+    case Method::kAes256Ctr:
+      return kAes256;
+    case Method::kSm4Ctr:
+      return kSm4;
   }
   return nullptr;
 }
@@ -55,8 +60,7 @@ Result<std::unique_ptr<CounterStream>> CounterStream::Create(Method method, Byte
 
 void CounterStream::Seek(const Iv& iv, uint64_t offset_bytes) {
   const Iv counter = CounterAt(iv, offset_bytes);
-  const int outcome =
-      EVP_EncryptInit_ex2(impl_->context.get(), nullptr, nullptr, AsUnsigned(counter.data()), nullptr);
+  const int outcome = EVP_EncryptInit_ex2(impl_->context.get(), nullptr, nullptr, AsUnsigned(counter.data()), nullptr);
   Require(outcome == 1, "CounterStream::Seek: OpenSSL takes the counter");
   const size_t skipped = offset_bytes % kUnitBytes;
   if (skipped == 0) return;

@@ -25,8 +25,12 @@ using MacContext = std::unique_ptr<EVP_MAC_CTX, OpensslFree>;
 // EVP takes lengths as int; longer input goes in pieces of at most this size, a multiple of every block size.
 inline constexpr size_t kEvpBytesMax = size_t{1} << 30;
 
-inline const unsigned char* AsUnsigned(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
-inline unsigned char* AsUnsigned(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+inline const unsigned char* AsUnsigned(const std::byte* bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes);
+}
+inline unsigned char* AsUnsigned(std::byte* bytes) {
+  return reinterpret_cast<unsigned char*>(bytes);
+}
 
 // kCrypto with the newest entry of this thread's OpenSSL error queue, which is emptied.
 std::unexpected<Error> CryptoFailure(std::string_view operation);

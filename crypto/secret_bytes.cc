@@ -51,16 +51,24 @@ SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
   return *this;
 }
 
-SecretBytes::~SecretBytes() { Release(); }
+SecretBytes::~SecretBytes() {
+  Release();
+}
 
-void SecretBytes::Release() { OPENSSL_secure_clear_free(data_, size_); }
+void SecretBytes::Release() {
+  OPENSSL_secure_clear_free(data_, size_);
+}
 
 bool SecretsEqual(ByteView a, ByteView b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-void Wipe(ByteSpan bytes) { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+void Wipe(ByteSpan bytes) {
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+}
 
-bool SecretMemoryIsLocked() { return SecureHeapIsLocked(); }
+bool SecretMemoryIsLocked() {
+  return SecureHeapIsLocked();
+}
 
 }  // namespace tdefs

@@ -44,6 +44,8 @@ std::vector<SpeedRow> MeasureSpeed(std::chrono::milliseconds per_case) {
   return rows;
 }
 
-std::string CryptoLibraryVersion() { return OpenSSL_version(OPENSSL_VERSION); }
+std::string CryptoLibraryVersion() {
+  return OpenSSL_version(OPENSSL_VERSION);
+}
 
 }  // namespace tdefs

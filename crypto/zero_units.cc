@@ -19,7 +19,9 @@ UnitVector LoadUnit(const std::byte* unit) {
   return vector;
 }
 
-UnitVector Smaller(UnitVector a, UnitVector b) { return a < b ? a : b; }
+UnitVector Smaller(UnitVector a, UnitVector b) {
+  return a < b ? a : b;
+}
 
 bool IsZeroUnit(UnitVector unit) {
   const UnitWords words = reinterpret_cast<UnitWords>(unit);
@@ -33,8 +35,8 @@ bool IsZero(ByteView bytes) {
   const std::byte* at = bytes.data();
   size_t left = bytes.size();
   for (; left >= kStride; at += kStride, left -= kStride) {
-    const UnitVector any = (LoadUnit(at) | LoadUnit(at + kUnitBytes)) |
-                           (LoadUnit(at + 2 * kUnitBytes) | LoadUnit(at + 3 * kUnitBytes));
+    const UnitVector any =
+        (LoadUnit(at) | LoadUnit(at + kUnitBytes)) | (LoadUnit(at + 2 * kUnitBytes) | LoadUnit(at + 3 * kUnitBytes));
     if (!IsZeroUnit(any)) return false;
   }
   return std::all_of(at, at + left, [](std::byte b) { return b == std::byte{0}; });

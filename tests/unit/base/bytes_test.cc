@@ -68,7 +68,9 @@ TEST(BytesTest, HexSurvivesARoundTripForEachByte) {
 
 TEST(BytesTest, HexOfOddLengthOrOtherCharactersIsRefused) {
   EXPECT_EQ(FromHex(""), Bytes());
-  for (std::string_view text : {"0", "abc", "0g", "g0", "0x", " 0", "0\n", "+1", "/0", ":0", "@0", "G0", "`0", "\xff""0"}) {
+  for (std::string_view text : {"0", "abc", "0g", "g0", "0x", " 0", "0\n", "+1", "/0", ":0", "@0", "G0", "`0",
+                                "\xff"
+                                "0"}) {
     EXPECT_FALSE(FromHex(text)) << text;
   }
   EXPECT_FALSE(FromHex(std::string_view("0\0", 2)));

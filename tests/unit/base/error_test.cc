@@ -10,7 +10,9 @@
 namespace tdefs {
 namespace {
 
-ErrorCode CodeOf(int number) { return static_cast<ErrorCode>(number); }
+ErrorCode CodeOf(int number) {
+  return static_cast<ErrorCode>(number);
+}
 
 TEST(ErrorTest, EachCodeHasAWholeRow) {
   for (int number = 0; number < kErrorCodeCount; ++number) {
@@ -34,7 +36,8 @@ TEST(ErrorTest, LabelsAndExitCodesAreUnique) {
 
 TEST(ErrorTest, LabelsAreMetricLabels) {
   for (int number = 0; number < kErrorCodeCount; ++number) {
-    for (char c : TraitsOf(CodeOf(number)).label) EXPECT_TRUE(std::islower(c) || c == '_') << TraitsOf(CodeOf(number)).label;
+    for (char c : TraitsOf(CodeOf(number)).label)
+      EXPECT_TRUE(std::islower(c) || c == '_') << TraitsOf(CodeOf(number)).label;
   }
 }
 

@@ -66,9 +66,7 @@ TEST(AeadTest, MatchesKnownAnswers) {
 
 class AeadTamperTest : public testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(aead_.Seal(nonce_, AsBytes("header"), plaintext_, sealed_));
-  }
+  void SetUp() override { ASSERT_TRUE(aead_.Seal(nonce_, AsBytes("header"), plaintext_, sealed_)); }
   // Opens into a buffer that is not zero, and expects it zeroed on refusal.
   bool Opens(const AeadNonce& nonce, ByteView associated_data, ByteView sealed) {
     Bytes out = NonZeroBytes(sealed.size() - kAeadTagBytes, 3);
@@ -83,7 +81,9 @@ class AeadTamperTest : public testing::Test {
   Bytes sealed_ = Bytes(37 + kAeadTagBytes);
 };
 
-TEST_F(AeadTamperTest, WhatWasSealedOpens) { EXPECT_TRUE(Opens(nonce_, AsBytes("header"), sealed_)); }
+TEST_F(AeadTamperTest, WhatWasSealedOpens) {
+  EXPECT_TRUE(Opens(nonce_, AsBytes("header"), sealed_));
+}
 
 TEST_F(AeadTamperTest, EachFlippedBitOfCiphertextOrTagIsRefused) {
   for (size_t bit = 0; bit < sealed_.size() * 8; ++bit) {

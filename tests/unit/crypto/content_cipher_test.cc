@@ -42,7 +42,9 @@ INSTANTIATE_TEST_SUITE_P(Methods, ContentCipherTest, testing::ValuesIn(kCtrMetho
 
 const Iv kIv = IvOf("00112233445566778899aabbccddeeff");
 
-TEST_P(ContentCipherTest, MethodIsKept) { EXPECT_EQ(MakeCipher()->method(), GetParam()); }
+TEST_P(ContentCipherTest, MethodIsKept) {
+  EXPECT_EQ(MakeCipher()->method(), GetParam());
+}
 
 TEST_P(ContentCipherTest, KeyOfAnotherLengthIsRefused) {
   for (size_t size : {size_t{0}, MethodKeyBytes(GetParam()) - 1, MethodKeyBytes(GetParam()) + 1}) {

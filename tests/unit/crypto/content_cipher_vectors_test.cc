@@ -49,11 +49,12 @@ TEST(ContentCipherVectorsTest, AesMatchesNistSp80038aF5) {
 
 constexpr std::string_view kSm4Key = "0123456789abcdeffedcba9876543210";
 
-// GB/T 32907-2016 A.1, also RFC 8998 and draft-ribose-cfrg-sm4 A.1.1: the block cipher itself, which is the keystream of
-// the counter block.
+// GB/T 32907-2016 A.1, also RFC 8998 and draft-ribose-cfrg-sm4 A.1.1: the block cipher itself, which is the keystream
+// of the counter block.
 TEST(ContentCipherVectorsTest, Sm4BlockMatchesGbt32907Example1) {
   const Bytes zeros(16);
-  EXPECT_EQ(ToHex(TransformOf(Method::kSm4Ctr, Hex(kSm4Key), IvOf(kSm4Key), zeros)), "681edf34d206965e86b3e94f536e4246");
+  EXPECT_EQ(ToHex(TransformOf(Method::kSm4Ctr, Hex(kSm4Key), IvOf(kSm4Key), zeros)),
+            "681edf34d206965e86b3e94f536e4246");
 }
 
 // GB/T 32907-2016 A.2: a block encrypted a million times, here each time as the IV of the next request.

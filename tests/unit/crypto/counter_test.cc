@@ -7,7 +7,9 @@
 namespace tdefs {
 namespace {
 
-std::string CounterHex(std::string_view iv, uint64_t offset_bytes) { return ToHex(CounterAt(IvOf(iv), offset_bytes)); }
+std::string CounterHex(std::string_view iv, uint64_t offset_bytes) {
+  return ToHex(CounterAt(IvOf(iv), offset_bytes));
+}
 
 TEST(CounterTest, CountsUnitsOf16Bytes) {
   EXPECT_EQ(CounterHex("00000000000000000000000000000000", 0), "00000000000000000000000000000000");

@@ -76,7 +76,8 @@ std::vector<HmacCase> HmacCases() {
   auto text = [](std::string_view characters) { return Bytes(AsBytes(characters).begin(), AsBytes(characters).end()); };
   const Bytes long_key(131, std::byte{0xaa});
   return {
-      {Bytes(20, std::byte{0x0b}), text("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+      {Bytes(20, std::byte{0x0b}), text("Hi There"),
+       "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
       {text("Jefe"), text("what do ya want for nothing?"),
        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
       {Bytes(20, std::byte{0xaa}), Bytes(50, std::byte{0xdd}),

@@ -7,11 +7,16 @@ namespace {
 
 const EVP_CIPHER* BlockCipher(Method method) {
   switch (method) {
-    case Method::kPlaintext: return nullptr;
-    case Method::kAes128Ctr: return EVP_aes_128_ecb();
-    case Method::kAes192Ctr: return EVP_aes_192_ecb();
-    case Method::kAes256Ctr: return EVP_aes_256_ecb();
-    case Method::kSm4Ctr: return EVP_sm4_ecb();
+    case Method::kPlaintext:
+      return nullptr;
+    case Method::kAes128Ctr:
+      return EVP_aes_128_ecb();
+    case Method::kAes192Ctr:
+      return EVP_aes_192_ecb();
+    case Method::kAes256Ctr:
+      return EVP_aes_256_ecb();
+    case Method::kSm4Ctr:
+      return EVP_sm4_ecb();
   }
   return nullptr;
 }

@@ -1,5 +1,5 @@
-// A second counter mode to test against, from the definition in SP 800-38A 6.5: each counter block is encrypted alone by
-// the block cipher (ECB of one block), and counters are counted up byte by byte.
+// A second counter mode to test against, from the definition in SP 800-38A 6.5: each counter block is encrypted alone
+// by the block cipher (ECB of one block), and counters are counted up byte by byte.
 #pragma once
 
 #include <openssl/evp.h>

@@ -21,7 +21,9 @@ TEST(SpeedTest, OneRowForEachMethodAndBlockSize) {
   EXPECT_FALSE(cases.contains({Method::kPlaintext, 4096}));
 }
 
-TEST(SpeedTest, LibraryVersionNamesOpenssl) { EXPECT_TRUE(CryptoLibraryVersion().starts_with("OpenSSL 3.")); }
+TEST(SpeedTest, LibraryVersionNamesOpenssl) {
+  EXPECT_TRUE(CryptoLibraryVersion().starts_with("OpenSSL 3."));
+}
 
 }  // namespace
 }  // namespace tdefs

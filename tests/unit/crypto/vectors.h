@@ -13,7 +13,9 @@
 namespace tdefs {
 
 // Requires: valid hexadecimal (a test fails by exception where it is not).
-inline Bytes Hex(std::string_view digits) { return FromHex(digits).value(); }
+inline Bytes Hex(std::string_view digits) {
+  return FromHex(digits).value();
+}
 
 inline Iv IvOf(std::string_view digits) {
   Iv iv{};
@@ -31,7 +33,9 @@ inline Bytes NonZeroBytes(size_t size, uint32_t seed) {
 }
 
 // A key of the method's length, for tests only.
-inline Bytes TestKey(Method method, uint32_t seed = 1) { return NonZeroBytes(MethodKeyBytes(method), seed); }
+inline Bytes TestKey(Method method, uint32_t seed = 1) {
+  return NonZeroBytes(MethodKeyBytes(method), seed);
+}
 
 inline constexpr Method kCtrMethods[] = {Method::kAes128Ctr, Method::kAes192Ctr, Method::kAes256Ctr, Method::kSm4Ctr};
 
