@@ -131,6 +131,14 @@ TEST_P(HolesTest, OnlyWholeAlignedBlocksOfZerosAreStoredAsZeros) {
   }
 }
 
+TEST_P(HolesTest, RequestOfZeroBlocksAloneIsStoredAsZerosToItsLastByte) {
+  for (size_t blocks : {1, 2, 9}) {
+    Bytes out = NonZeroBytes(blocks * kZeroBlockBytes, 1);
+    cipher_->Encrypt(kIv, 5 * kZeroBlockBytes, Bytes(out.size()), out);
+    EXPECT_TRUE(IsZero(out)) << blocks;
+  }
+}
+
 TEST_P(HolesTest, ZeroBlockWithOneOtherByteIsEncryptedWhole) {
   for (size_t at : {0, 1, 63, 64, 2000, 4032, 4095}) {
     Bytes plaintext(kZeroBlockBytes);
