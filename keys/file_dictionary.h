@@ -4,8 +4,8 @@
 // Every change is written to the log before it is applied in memory (publish after persist); Flush makes it durable by
 // group commit. A failed append cuts the log back to its last good record and leaves memory as it was (R8).
 //
-// Thread-safe. Lock order: append_mutex_ (order of the log, held across the write) → tree_mutex_ (shared by readers).
-// Lookups take only tree_mutex_, so a stalled log write never stops them.
+// Thread-safe. Lock order: compaction → flush leadership → append (order of the log, held across the write) → tree.
+// Lookups take only the tree lock, so a stalled log write never stops them.
 #pragma once
 
 #include <cstdint>
@@ -17,34 +17,37 @@
 #include "base/error.h"
 #include "crypto/secret_bytes.h"
 #include "keys/file_tree.h"
+#include "keys/log_file_ops.h"
+#include "keys/log_group_commit.h"
 #include "keys/store_id.h"
 
 namespace tdefs {
-
-// Position in the log's order, counted in records since the log was created, across compactions; 0 is "nothing".
-using Sequence = uint64_t;
 
 class FileDictionary {
  public:
   struct Options {
     StoreId store_id{};
-    SecretBytes dictionary_key;                 // 32 bytes; each log generation derives its own from it and a salt
-    uint64_t rewrite_threshold = 1'000'000;     // compact after so many dead records (removed or overwritten)
-    bool compact_after_each_change = false;     // TiKV's enable-file-dictionary-log = false
+    SecretBytes dictionary_key;              // 32 bytes; each log generation derives its own from it and a salt
+    uint64_t rewrite_threshold = 1'000'000;  // compact past so many dead changes, if they are half of the log
+    bool compact_after_each_change = false;  // TiKV's enable-file-dictionary-log = false
     uint32_t flush_interval_ms = 1000;
-    bool read_only = false;                     // nothing is written: no torn tail is cut, no leftover removed
+    bool read_only = false;  // nothing is written: no torn tail is cut, no leftover removed; a
+                             // change is EROFS
+    FileOps file_ops;        // replaced by tests only
   };
   // What opening found.
   struct Report {
-    uint64_t records = 0;       // read from the log
-    uint64_t torn_bytes = 0;    // cut (or, read-only, ignored) at the tail
-    bool clean = false;         // the last record is a clean record
-    bool healed = true;         // that clean record says that no healing was left over
+    uint64_t records = 0;        // read from the log
+    uint64_t unknown_names = 0;  // changes of names that were not there: ignored
+    uint64_t torn_bytes = 0;     // cut (or, read-only, ignored) at the tail
+    bool clean = false;          // the last record is a clean record
+    bool healed = true;          // that clean record says that no healing was left over
   };
   struct Statistics {
     uint64_t names = 0, records = 0, memory_bytes = 0;
-    uint64_t log_bytes = 0, log_records = 0, dead_records = 0, generation = 0;
-    uint64_t appends = 0, flushes = 0, compactions = 0, failed_appends = 0;
+    uint64_t log_bytes = 0, log_records = 0, generation = 0;
+    uint64_t dead_records = 0;  // changes in the log beyond the one that each name needs
+    uint64_t appends = 0, flushes = 0, compactions = 0, failed_appends = 0, failed_compactions = 0;
     Sequence last = 0, durable = 0;
   };
   struct Change {
@@ -52,9 +55,10 @@ class FileDictionary {
     RecordId record{};      // of Insert and Link: one pin is the caller's
   };
 
-  // Makes an empty file.dict in the store directory, durably.
+  // Makes an empty file.dict in the store directory, durably, in place of one that is there.
   static Status Create(int store_dir_fd, const Options& options);
-  // Reads the log. A torn tail is cut with a warning; damage before it is kCorrupt with record number and offset.
+  // Reads the log. A torn tail is cut with a warning; damage before it is kCorrupt with record number and offset. A log
+  // of no bytes at all is one whose making was cut short: it is made anew. No log at all is kStoreIncomplete.
   // `store_dir_fd` stays the caller's and must outlive the object.
   static Result<std::unique_ptr<FileDictionary>> Open(int store_dir_fd, Options options);
   ~FileDictionary();  // stops the background thread; what was not flushed is left to the kernel
@@ -62,7 +66,8 @@ class FileDictionary {
   const Report& report() const;
   Statistics statistics() const;
 
-  // Names. Directories are entered (pinned) once by whoever keeps their id and left once.
+  // Names are those of the kernel: 1 to 255 bytes. Directories are entered (pinned) once by whoever keeps their id and
+  // left once.
   DirId Enter(DirId parent, std::string_view name);
   void Leave(DirId dir);
   std::optional<RecordId> Find(DirId dir, std::string_view name);  // pins it
@@ -72,7 +77,9 @@ class FileDictionary {
   std::optional<std::string> PathOf(DirId dir, std::string_view name) const;
   std::optional<std::string> PathOf(RecordId record) const;
 
-  // Changes; each is one log record. A name in a directory that is no longer reachable changes nothing on disk.
+  // Changes; each is one log record. A name in a directory that is no longer reachable changes nothing on disk
+  // (sequence 0). Errors: the append's errno; EINVAL or ENAMETOOLONG for what the log cannot hold. Nothing has changed
+  // then.
   Result<Change> Insert(DirId dir, std::string_view name, const FileRecord& record);
   Result<Change> Link(DirId dir, std::string_view name, RecordId existing);
   // Sets the record under all its names. Nothing is logged if it has none (an unlinked file).
@@ -95,8 +102,10 @@ class FileDictionary {
   // The next change removes the mark by following it.
   Status MarkClean(bool healed);
 
-  // As FileTree::ForEach, on a consistent view; no change is applied while it runs, lookups go on.
-  void ForEach(const std::function<bool(const std::string& path, RecordId, const FileRecord&, bool first)>& visit) const;
+  // As FileTree::ForEach, on the view of one moment. Changes and lookups go on, and `visit` may call them; a RecordId
+  // is good as long as nothing removes its last name.
+  void ForEach(
+      const std::function<bool(const std::string& path, RecordId, const FileRecord&, bool first)>& visit) const;
 
  private:
   struct Impl;

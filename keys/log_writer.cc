@@ -1,0 +1,82 @@
+#include "keys/log_writer.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+
+#include "base/file_io.h"
+#include "base/log.h"
+
+namespace tdefs {
+
+LogWriter::LogWriter(UniqueFd fd, LogCipher cipher, uint64_t generation, const FileOps& ops)
+    : fd_(std::move(fd)), cipher_(std::move(cipher)), generation_(generation), ops_(ops) {}
+
+Result<std::unique_ptr<LogWriter>> LogWriter::Create(int dir_fd, const std::string& name, const LogHeader& header,
+                                                     ByteView dictionary_key, const FileOps& ops) {
+  const auto encoded = TRY(EncodeLogHeader(header, dictionary_key));
+  UniqueFd fd = TRY(OpenAt(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  LogCipher cipher = TRY(LogCipher::Create(header, dictionary_key));
+  std::unique_ptr<LogWriter> writer(new LogWriter(std::move(fd), std::move(cipher), header.generation, ops));
+  TRY(writer->WriteAll(encoded));
+  writer->end_bytes_ = kLogHeaderBytes;
+  return writer;
+}
+
+Result<std::unique_ptr<LogWriter>> LogWriter::Resume(UniqueFd fd, const LogHeader& header, ByteView dictionary_key,
+                                                     uint32_t records, uint64_t end_bytes, const FileOps& ops) {
+  LogCipher cipher = TRY(LogCipher::Create(header, dictionary_key));
+  std::unique_ptr<LogWriter> writer(new LogWriter(std::move(fd), std::move(cipher), header.generation, ops));
+  writer->records_ = records;
+  writer->end_bytes_ = end_bytes;
+  writer->revealed_ = true;
+  return writer;
+}
+
+Status LogWriter::WriteAll(ByteView bytes) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n =
+        ops_.pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(end_bytes_ + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return FailErrno(errno, "file dictionary: append");
+    if (n == 0) return FailErrno(EIO, "file dictionary: append made no progress");
+    done += static_cast<size_t>(n);
+  }
+  return {};
+}
+
+Status LogWriter::CutBack() {
+  if (ops_.ftruncate(fd_.get(), static_cast<off_t>(end_bytes_)) == 0) {
+    broken_ = false;
+    return {};
+  }
+  const int error = errno;
+  broken_ = true;
+  return FailErrno(error, fmt::format("file dictionary: cut a failed append off at {}", end_bytes_.load()));
+}
+
+Status LogWriter::Append(ByteView body) {
+  if (broken_) TRY(CutBack());
+  if (records_ == kRecordsMax) {
+    return Fail(ErrorCode::kLimit, fmt::format("file dictionary: generation {} is full", generation_));
+  }
+  TRY(cipher_.Seal(records_, revealed_ ? durable_ : records_, body, sealed_));
+  if (Status written = WriteAll(sealed_); !written) {
+    if (Status cut = CutBack(); !cut) Log(LogLevel::kError, "{}", cut.error().Text());
+    return written;
+  }
+  end_bytes_ += sealed_.size();
+  ++records_;
+  return {};
+}
+
+Status LogWriter::Sync(uint32_t records) {
+  if (ops_.fdatasync(fd_.get()) != 0) return FailErrno(errno, "file dictionary: fdatasync");
+  // Only grows: syncs of several threads may end in any order.
+  uint32_t known = durable_;
+  while (known < records && !durable_.compare_exchange_weak(known, records)) {
+  }
+  return {};
+}
+
+}  // namespace tdefs
