@@ -35,6 +35,7 @@ struct KeyManager::Impl {
   Status OpenFiles(const EncryptionConfig& config, uint32_t flush_interval_ms, UnlockedStore& store);
   Status RotateIfDue();
   Status FirstRotation();
+  void MarkInUse();
 };
 
 namespace {
@@ -84,6 +85,13 @@ Status KeyManager::Impl::FirstRotation() {
   return reason && *reason != RotationReason::kAge ? status : Status();
 }
 
+// The clean mark of the last shutdown must not be the log's end while files change: a power cut may keep their tags and
+// lose the last second of the log. So the log says from the start, durably, that healing is left to do (R2).
+void KeyManager::Impl::MarkInUse() {
+  Status marked = files->MarkClean(false);
+  if (!marked) Log(LogLevel::kWarn, "file dictionary: not marked as in use: {}", marked.error().Text());
+}
+
 Result<std::unique_ptr<KeyManager>> KeyManager::Open(const std::string& backing_dir, const EncryptionConfig& config,
                                                      uint32_t flush_interval_ms, Access access) {
   auto impl = std::make_unique<Impl>();
@@ -109,6 +117,7 @@ Result<std::unique_ptr<KeyManager>> KeyManager::Open(const std::string& backing_
   impl->ring = std::make_unique<KeyRing>(store_dir_fd, std::move(store.dictionary), std::move(store.root_key));
   if (access == Access::kMount) {
     TRY(impl->FirstRotation());
+    impl->MarkInUse();
     impl->rotation = std::make_unique<PeriodicTask>(RotationCheckInterval(impl->policy),
                                                     [raw = impl.get()] { (void)raw->RotateIfDue(); });
   }
@@ -173,11 +182,8 @@ uint64_t KeyManager::failed_rotations() const {
 Status KeyManager::Close() {
   impl_->rotation.reset();
   if (impl_->access == Access::kReadOnly || std::exchange(impl_->is_closed, true)) return {};
-  const bool is_changed = impl_->files->last() != impl_->sequence_at_open;
-  const FileDictionary::Report& found = impl_->files->report();
-  const bool mark_stands = found.clean && found.healed == !impl_->healing;
   // A tool that changed nothing leaves the log's end, whatever it says, to the next mount.
-  if (!is_changed && (mark_stands || impl_->access == Access::kExclusive)) return {};
+  if (impl_->access == Access::kExclusive && impl_->files->last() == impl_->sequence_at_open) return {};
   return impl_->files->MarkClean(!impl_->healing);
 }
 

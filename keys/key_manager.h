@@ -62,7 +62,8 @@ class KeyManager {
   DataKeyId current_key_id() const;
   uint64_t failed_rotations() const;
 
-  // Writes the clean mark and stops the background thread. The object serves no more changes after it.
+  // Writes the clean mark (with kExclusive only if something was changed) and stops the background thread. The object
+  // serves no more changes after it.
   Status Close();
 
  private:

@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "keys/key_dictionary_file.h"
 #include "keys/key_manager.h"
+#include "keys/log_format.h"
 #include "keys/store_directory.h"
 #include "keys/store_lock.h"
 #include "keys/store_unlock.h"
@@ -18,7 +19,8 @@ namespace {
 
 constexpr Method kDefaultMethod = Method::kAes256Ctr;
 constexpr size_t kPurposeKeyBytes = 32;
-constexpr uint64_t kEmptyFileDictionaryBytesMax = 128;
+// The header and one clean record, which is shorter than one of any file.
+constexpr uint64_t kEmptyFileDictionaryBytesMax = kLogHeaderBytes + kLogRecordOverhead + 8;
 
 // The dictionary of a new store; its first generation once saved.
 Result<KeyDictionary> MakeKeyDictionary(MasterKeyProvider& master, const SecretBytes& root_key, Method method) {
@@ -32,6 +34,19 @@ Result<KeyDictionary> MakeKeyDictionary(MasterKeyProvider& master, const SecretB
   dictionary.current_key_id = key.id;
   dictionary.keys.emplace(key.id, std::move(key));
   return dictionary;
+}
+
+// An empty file dictionary that says of itself that it is clean: the first mount has nothing to heal.
+Status MakeFileDictionary(int store_dir_fd, const KeyDictionary& dictionary) {
+  auto options = [&] {
+    FileDictionary::Options made;
+    made.store_id = dictionary.header.store_id;
+    made.dictionary_key = dictionary.dictionary_key.Clone();
+    return made;
+  };
+  TRY(FileDictionary::Create(store_dir_fd, options()));
+  const auto files = TRY(FileDictionary::Open(store_dir_fd, options()));
+  return files->MarkClean(true);
 }
 
 // Refuses a store; passes nothing and what a failed init left.
@@ -63,8 +78,7 @@ void RemoveFiles(int store_dir_fd) {
   }
 }
 
-Status WriteStore(const StoreDirectory& directory, MasterKeyProvider& master, const EncryptionConfig& config,
-                  Method method) {
+Status WriteStore(const StoreDirectory& directory, MasterKeyProvider& master, Method method) {
   const StoreLock lock = TRY(StoreLock::Acquire(directory.store.get(), directory.backing_dir));
   TRY(CheckNoStore(directory));  // again: another init may have been faster
   TRY(CheckXattrSupport(lock, directory.backing_dir));
@@ -72,11 +86,7 @@ Status WriteStore(const StoreDirectory& directory, MasterKeyProvider& master, co
   auto write = [&]() -> Status {
     const SecretBytes root_key = TRY(RandomSecret(kRootKeyBytes));
     KeyDictionary dictionary = TRY(MakeKeyDictionary(master, root_key, method));
-    FileDictionary::Options options;
-    options.store_id = dictionary.header.store_id;
-    options.dictionary_key = dictionary.dictionary_key.Clone();
-    options.compact_after_each_change = !config.enable_file_dictionary_log;
-    TRY(FileDictionary::Create(directory.store.get(), options));
+    TRY(MakeFileDictionary(directory.store.get(), dictionary));
     if (::fsync(directory.backing.get()) != 0) return FailErrno(errno, "fsync " + directory.backing_dir);
     return SaveKeyDictionary(directory.store.get(), dictionary, root_key);
   };
@@ -101,7 +111,7 @@ Status KeyManager::InitStore(const std::string& backing_dir, const EncryptionCon
   if (!made && errno != EEXIST) return FailErrno(errno, fmt::format("make {}/{}", backing, kStoreDirName));
   directory = TRY(OpenStoreDirectory(backing));
   TRY(CheckNoStore(directory));
-  Status status = WriteStore(directory, *master, config, method);
+  Status status = WriteStore(directory, *master, method);
   if (!status && made) {
     ::unlinkat(directory.store.get(), kLockName, 0);
     ::unlinkat(directory.backing.get(), kStoreDirName, AT_REMOVEDIR);

@@ -1,0 +1,138 @@
+// ImportFiles: existing files of a new store become known to it as plaintext.
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "base/file_io.h"
+#include "fs/backing_walk.h"
+#include "fs/check.h"
+#include "fs/magic_link.h"
+
+namespace tdefs {
+namespace {
+
+constexpr FileRecord kPlaintextRecord{};
+
+std::unexpected<Error> FailAt(const std::string& path, Error error) {
+  error.message = fmt::format("import of {}: {}", path, error.message);
+  return std::unexpected(std::move(error));
+}
+
+class Importer {
+ public:
+  Importer(FileDictionary& files, const Tag& tag) : files_(files), tag_(tag) {}
+  ~Importer() {
+    for (const auto& [inode, record] : linked_) files_.Unpin(record);
+    Leave(dir_);
+  }
+  Importer(const Importer&) = delete;
+  Importer& operator=(const Importer&) = delete;
+
+  Status Import(const WalkedFile& file) {
+    if (file.attributes.st_size == 0) return {};
+    TRY(SetTag(file.fd));
+    TRY(Register(file));
+    TRY(RememberFilesystem(file));
+    ++count_;
+    return {};
+  }
+
+  // Tags first: an entry without its tag is a defect, a tag without its entry can be healed.
+  Status MakeDurable() {
+    for (const auto& [device, fd] : filesystems_) {
+      if (::syncfs(fd.get()) != 0) return FailErrno(errno, "sync of the imported files' tags");
+    }
+    return files_.Flush(files_.last());
+  }
+
+  uint64_t count() const { return count_; }
+
+ private:
+  using InodeKey = std::pair<dev_t, ino_t>;
+
+  Status SetTag(int path_fd) {
+    const std::string link = MagicLink(path_fd);
+    if (::setxattr(link.c_str(), kTagXattrName, tag_.data(), tag_.size(), XATTR_CREATE) == 0) return {};
+    if (errno != EEXIST) return FailErrno(errno, "write of the tag");
+    Tag present{};
+    const ssize_t size = ::getxattr(link.c_str(), kTagXattrName, present.data(), present.size());
+    if (size == static_cast<ssize_t>(present.size()) && present == tag_) return {};  // by an import that was cut short
+    return Fail(ErrorCode::kForeign, "it has a tag already: it belongs to another store, or is encrypted");
+  }
+
+  Status Register(const WalkedFile& file) {
+    EnterDirectory(file.dir);
+    const InodeKey inode{file.attributes.st_dev, file.attributes.st_ino};
+    const auto known = linked_.find(inode);
+    auto change = known != linked_.end() ? files_.Link(dir_, file.name, known->second)
+                                         : files_.Insert(dir_, file.name, kPlaintextRecord);
+    if (!change) return std::unexpected(std::move(change).error());
+    if (file.attributes.st_nlink > 1 && known == linked_.end()) {
+      linked_.emplace(inode, change->record);  // keeps the pin
+    } else {
+      files_.Unpin(change->record);
+    }
+    return {};
+  }
+
+  // Files of one directory come in a row, so one directory is held at a time.
+  void EnterDirectory(const std::string& path) {
+    if (path == dir_path_) return;
+    DirId dir = FileTree::kRoot;
+    for (size_t start = 1; start <= path.size();) {
+      const size_t end = std::min(path.find('/', start), path.size());
+      const DirId next = files_.Enter(dir, std::string_view(path).substr(start, end - start));
+      Leave(dir);
+      dir = next;
+      start = end + 1;
+    }
+    Leave(dir_);
+    dir_ = dir;
+    dir_path_ = path;
+  }
+
+  void Leave(DirId dir) {
+    if (dir != FileTree::kRoot) files_.Leave(dir);  // the root was never entered
+  }
+
+  Status RememberFilesystem(const WalkedFile& file) {
+    if (filesystems_.contains(file.attributes.st_dev)) return {};
+    UniqueFd fd = TRY(OpenAt(AT_FDCWD, MagicLink(file.fd), O_RDONLY | O_NONBLOCK));
+    filesystems_.emplace(file.attributes.st_dev, std::move(fd));
+    return {};
+  }
+
+  FileDictionary& files_;
+  const Tag tag_;
+  std::string dir_path_;
+  DirId dir_ = FileTree::kRoot;
+  std::map<InodeKey, RecordId> linked_;    // files of several names; one pin each
+  std::map<dev_t, UniqueFd> filesystems_;  // one open file on each, for syncfs
+  uint64_t count_ = 0;
+};
+
+}  // namespace
+
+Status ImportFiles(KeyManager& keys, const std::string& backing_dir, const std::function<void(uint64_t)>& on_file) {
+  const UniqueFd root = TRY(OpenAt(AT_FDCWD, backing_dir, O_RDONLY | O_DIRECTORY));
+  const Tag tag = TRY(keys.tags().Encode(kPlaintextRecord));
+  Importer importer(keys.files(), tag);
+  const WalkVisitor visitor{
+      .file = [&](const WalkedFile& file) -> Status {
+        if (Status imported = importer.Import(file); !imported) return FailAt(file.Path(), std::move(imported).error());
+        on_file(importer.count());
+        return {};
+      },
+      .unreadable = [](const std::string& path, const Error& error) -> Status { return FailAt(path, error); },
+  };
+  TRY(WalkBackingTree(root.get(), visitor));
+  return importer.MakeDurable();
+}
+
+}  // namespace tdefs
