@@ -1,0 +1,40 @@
+# One directory for everything that a test script leaves behind, and its removal whatever happens.
+# Sets `workspace`. At exit: what is mounted below it is lazily unmounted, the processes that were noted with
+# `remember_process` are ended, loop devices of images below it go, then the directory.
+workspace=$(mktemp -d "${TDEFS_TEST_DIR:-/var/tmp}/tdefs-test.XXXXXX") || exit 1
+chmod 755 "$workspace"  # other users work on the mounts below
+remembered_processes=()
+remember_process() { remembered_processes+=("$1"); }
+
+# The mounts below the workspace, the innermost first.
+mounts_below_workspace() { awk -v below="$workspace/" 'index($5, below) == 1 {print $5}' /proc/self/mountinfo | sort -r; }
+
+# The live processes that run this program with this text in their arguments.
+processes_of() {  # PROGRAM TEXT
+  local program directory
+  program=$(readlink -f "$1")
+  for directory in /proc/[0-9]*; do
+    case "$(readlink "$directory/exe" 2>/dev/null)" in
+      "$program" | "$program (deleted)") tr '\0' '\n' <"$directory/cmdline" 2>/dev/null | grep -qF -- "$2" && basename "$directory" ;;
+    esac
+  done
+}
+
+# Waits until a process has gone, at most a minute.
+await_end() { timeout 60 tail --pid="$1" -f /dev/null; }
+
+clean_up() {
+  local status=$? mount process
+  trap - EXIT
+  cd /
+  for mount in $(mounts_below_workspace); do umount -l "$mount" 2>/dev/null; done
+  for process in "${remembered_processes[@]}" ${tdefs:+$(processes_of "$tdefs" "$workspace/")}; do
+    kill "$process" 2>/dev/null && { timeout 10 tail --pid="$process" -f /dev/null || kill -9 "$process"; }
+  done
+  losetup -l -n -O NAME,BACK-FILE 2>/dev/null | awk -v below="$workspace/" 'index($2, below) == 1 {print $1}' |
+    xargs -r -n 1 losetup -d
+  if [ -n "${TDEFS_KEEP:-}" ]; then echo "kept: $workspace"; else rm -rf --one-file-system "$workspace"; fi
+  exit $status
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# The mount as the system sees it: its type and source, options, remounting, and who is kept out.
+. "$(dirname "$(readlink -f "$0")")/../lib/store.sh"
+suite=lifecycle
+
+new_store one || finish
+mount_store || finish
+same "the mount has the type fuse.tdefs" fuse.tdefs "$(findmnt -n -o FSTYPE "$mountpoint")"
+same "the mount shows the backing directory as its source" "$store" "$(findmnt -n -o SOURCE "$mountpoint")"
+echo "first text" >"$mountpoint/file"
+check "df works" df "$mountpoint"
+
+mkdir "$workspace/second"
+refused "a second mount of the store is refused with the holder's pid" "$(daemon)" \
+  "$tdefs" mount "$store" "$workspace/second" --key-file "$key"
+refused "a second mount on the same mount point is refused" . "$tdefs" mount "$store" "$mountpoint" --key-file "$key"
+same "after the refusals the first mount serves on" "first text" "$(cat "$mountpoint/file")"
+
+check "mount -o remount,ro works" mount -o remount,ro "$mountpoint"
+refused "then writing is refused" 'read-only' touch "$mountpoint/new"
+check "mount -o remount,rw works" mount -o remount,rw "$mountpoint"
+check "then writing works" touch "$mountpoint/new"
+
+unmount_store
+refused "after the unmount the store is not reachable there" . test -e "$mountpoint/file"
+check_store "after the unmount"
+before=$(find "$store" -printf '%P %s %T@\n' | sort)
+mount_store -o ro || finish
+same "a read-only mount shows the files" "first text" "$(cat "$mountpoint/file")"
+refused "a read-only mount refuses writing" 'read-only' sh -c "echo x >>'$mountpoint/file'"
+unmount_store
+same "a read-only mount changes no file" "$(grep -v '^\.tdefs' <<<"$before")" \
+  "$(find "$store" -printf '%P %s %T@\n' | sort | grep -v '^\.tdefs')"
+
+# Through mount(8), as fstab does it.
+helper=$workspace/helper
+mkdir -p "$helper"
+ln -s "$tdefs" "$helper/mount.fuse.tdefs"
+check "mount.fuse.tdefs takes mount(8)'s arguments" "$helper/mount.fuse.tdefs" "$store" "$mountpoint" -o "rw,key-file=$key,noatime"
+same "and serves the store" "first text" "$(cat "$mountpoint/file")"
+unmount_store
+
+refused "a wrong key is refused" 'key' env -C "$workspace" sh -c \
+  "'$tdefs' genkey wrong && '$tdefs' mount '$store' '$mountpoint' --key-file '$workspace/wrong'"
+mount_store && same "after the refusal the right key opens the store" "first text" "$(cat "$mountpoint/file")"
+
+# A busy mount: the unmount must not lose anything.
+exec 9>"$mountpoint/held"
+refused "umount of a busy mount is refused" 'busy' "$tdefs" umount "$mountpoint"
+exec 9>&-
+unmount_store && ok "umount works once the file is closed"
+
+# SIGTERM is an orderly end.
+mount_store || finish
+echo "before the signal" >"$mountpoint/signal"
+process=$(daemon)
+kill -TERM "$process"
+await_end "$process"
+check_store "after SIGTERM"
+if mountpoint -q "$mountpoint"; then fail "SIGTERM unmounts"; else ok "SIGTERM unmounts"; fi
+mount_store && same "SIGTERM loses nothing" "before the signal" "$(cat "$mountpoint/signal")"
+unmount_store
+finish
