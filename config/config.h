@@ -12,9 +12,9 @@
 
 namespace tdefs {
 
-struct StoreConfig {          // [store]
-  std::string backing_dir;    // backing-dir: absolute path of the ciphertext directory
-  std::string mount_point;    // mount-point: absolute path
+struct StoreConfig {        // [store]
+  std::string backing_dir;  // backing-dir: absolute path of the ciphertext directory
+  std::string mount_point;  // mount-point: absolute path
 };
 
 struct MountConfig {                 // [mount]
@@ -30,7 +30,8 @@ struct MountConfig {                 // [mount]
   uint32_t read_ahead_kib = 4096;    // read-ahead-kib: 0–65536
   uint32_t max_background = 256;     // max-background: 1–65535 requests
   uint32_t cache_timeout_s = 86400;  // cache-timeout-s: entry, attribute and negative caches of the kernel
-  uint32_t flush_interval_ms = 1000; // flush-interval-ms: 10–60000; bounds what of the file dictionary is not yet on disk
+  uint32_t flush_interval_ms =
+      1000;  // flush-interval-ms: 10–60000; bounds what of the file dictionary is not yet on disk
 };
 
 struct MasterKeyConfig {
@@ -39,10 +40,10 @@ struct MasterKeyConfig {
   std::string path;  // with kFile: absolute path of the key file
 };
 
-struct EncryptionConfig {  // [security.encryption], TiKV's key names
+struct EncryptionConfig {                        // [security.encryption], TiKV's key names
   std::optional<Method> data_encryption_method;  // absent: the store's own; aes256-ctr at init
   std::chrono::seconds data_key_rotation_period{std::chrono::days{7}};
-  bool enable_file_dictionary_log = true;             // false: the whole dictionary is rewritten after each change
+  bool enable_file_dictionary_log = true;                  // false: the whole dictionary is rewritten after each change
   uint64_t file_dictionary_rewrite_threshold = 1'000'000;  // compact after so many removes and overwrites
   // Absent: at mount whatever the store's own wraps name (a wrap of a key file remembers its path); at init an error
   // unless the method is plaintext. Named `plaintext` is TiKV's: no protection, and only with the method plaintext.

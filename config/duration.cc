@@ -29,8 +29,12 @@ std::string_view TakeWhile(std::string_view& text, bool (*wanted)(char)) {
   return taken;
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return c >= 'a' && c <= 'z'; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool IsLetter(char c) {
+  return c >= 'a' && c <= 'z';
+}
 
 int64_t Number(std::string_view digits) {
   int64_t value = 0;
@@ -67,7 +71,8 @@ std::optional<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
 
     Wide scale = 1;
     for (size_t i = 0; i < fraction.size(); ++i) scale *= 10;
-    total += Wide{Number(whole)} * kUnits[*unit].nanoseconds + Wide{Number(fraction)} * kUnits[*unit].nanoseconds / scale;
+    total +=
+        Wide{Number(whole)} * kUnits[*unit].nanoseconds + Wide{Number(fraction)} * kUnits[*unit].nanoseconds / scale;
   }
   if (total > std::numeric_limits<int64_t>::max()) return std::nullopt;
   return std::chrono::nanoseconds(static_cast<int64_t>(total));

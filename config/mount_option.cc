@@ -12,13 +12,15 @@ namespace tdefs {
 namespace {
 
 // Options of mount(8) and of libmount that are for them, or that say what holds anyway.
-constexpr std::string_view kIgnored[] = {"defaults", "auto",     "noauto",      "user",      "nouser",
-                                         "users",    "nousers",  "owner",       "noowner",   "group",
-                                         "nogroup",  "_netdev",  "nofail",      "async",     "atime",
+constexpr std::string_view kIgnored[] = {"defaults", "auto",       "noauto",      "user",     "nouser",
+                                         "users",    "nousers",    "owner",       "noowner",  "group",
+                                         "nogroup",  "_netdev",    "nofail",      "async",    "atime",
                                          "relatime", "norelatime", "strictatime", "diratime", "default-permissions"};
 constexpr std::string_view kValued[] = {"key-file", "method", "config", "comment"};
 // What libmount adds for itself when it remounts, and systemd's and users' own options.
-bool IsForeign(std::string_view name) { return name.starts_with("x-") || name.starts_with("X-") || name == "comment"; }
+bool IsForeign(std::string_view name) {
+  return name.starts_with("x-") || name.starts_with("X-") || name == "comment";
+}
 
 std::unexpected<Error> Refuse(std::string_view option, const std::string& what) {
   return Fail(ErrorCode::kBadConfig, fmt::format("mount option `{}`: {}", option, what));
@@ -87,7 +89,8 @@ Status ApplyValued(std::string_view option, const std::string& name, std::string
 std::vector<std::string> SplitMountOptions(std::string_view options) {
   std::vector<std::string> split(1);
   for (size_t i = 0; i < options.size(); ++i) {
-    const bool is_escape = options[i] == '\\' && i + 1 < options.size() && (options[i + 1] == ',' || options[i + 1] == '\\');
+    const bool is_escape =
+        options[i] == '\\' && i + 1 < options.size() && (options[i + 1] == ',' || options[i + 1] == '\\');
     if (is_escape) {
       split.back() += options[++i];
     } else if (options[i] == ',') {

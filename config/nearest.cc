@@ -22,7 +22,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
     for (size_t j = 1; j <= b.size(); ++j) {
       const bool same = Normal(a[i - 1]) == Normal(b[j - 1]);
       cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (same ? 0 : 1)});
-      const bool swapped = i > 1 && j > 1 && Normal(a[i - 1]) == Normal(b[j - 2]) && Normal(a[i - 2]) == Normal(b[j - 1]);
+      const bool swapped =
+          i > 1 && j > 1 && Normal(a[i - 1]) == Normal(b[j - 2]) && Normal(a[i - 2]) == Normal(b[j - 1]);
       if (swapped) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
     }
   }

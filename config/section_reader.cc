@@ -18,19 +18,27 @@ constexpr size_t kShownBytesMax = 60;
 // Text of the file as messages show it: one line, bounded.
 std::string OneLine(std::string_view text) {
   std::string shown(text.substr(0, kShownBytesMax));
-  std::ranges::replace_if(shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  std::ranges::replace_if(
+      shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
   return shown + (text.size() > kShownBytesMax ? "…" : "");
 }
 
 std::string Describe(const TomlNode& node) {
   switch (node.kind) {
-    case TomlNode::Kind::kBoolean: return fmt::format("the boolean {}", node.boolean);
-    case TomlNode::Kind::kInteger: return fmt::format("the integer {}", node.integer);
-    case TomlNode::Kind::kFloat: return "a floating-point number";
-    case TomlNode::Kind::kTime: return "a date or time";
-    case TomlNode::Kind::kArray: return "an array";
-    case TomlNode::Kind::kTable: return "a table";
-    case TomlNode::Kind::kString: break;
+    case TomlNode::Kind::kBoolean:
+      return fmt::format("the boolean {}", node.boolean);
+    case TomlNode::Kind::kInteger:
+      return fmt::format("the integer {}", node.integer);
+    case TomlNode::Kind::kFloat:
+      return "a floating-point number";
+    case TomlNode::Kind::kTime:
+      return "a date or time";
+    case TomlNode::Kind::kArray:
+      return "an array";
+    case TomlNode::Kind::kTable:
+      return "a table";
+    case TomlNode::Kind::kString:
+      break;
   }
   return fmt::format("\"{}\"", OneLine(node.text));
 }
@@ -40,7 +48,8 @@ std::string Describe(const TomlNode& node) {
 std::string PathDefect(std::string_view path) {
   if (path.empty()) return "it is empty";
   if (path.size() >= PATH_MAX) return fmt::format("it has {} bytes, at most {} are allowed", path.size(), PATH_MAX - 1);
-  if (path.front() == '~' || path.find('$') != std::string_view::npos) return "it must be absolute; ~ and $ are not expanded";
+  if (path.front() == '~' || path.find('$') != std::string_view::npos)
+    return "it must be absolute; ~ and $ are not expanded";
   if (path.front() != '/') return "it must be absolute";
   const bool is_clean = std::ranges::none_of(path, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   return is_clean ? std::string() : "it holds a control character";
@@ -51,7 +60,8 @@ const TomlMember* SectionReader::Find(std::string_view key) const {
   return member == table_.members.end() ? nullptr : &*member;
 }
 
-Result<const TomlMember*> SectionReader::FindKind(std::string_view key, TomlNode::Kind kind, std::string_view expected) {
+Result<const TomlMember*> SectionReader::FindKind(std::string_view key, TomlNode::Kind kind,
+                                                  std::string_view expected) {
   known_.push_back(key);
   const TomlMember* member = Find(key);
   if (member && member->value.kind != kind) {
@@ -132,7 +142,8 @@ Status SectionReader::ReadChoice(std::string_view key, std::optional<size_t>& ou
       return {};
     }
   }
-  return Refuse(key, fmt::format("found {}, expected {}{}", Describe(member->value), expected, Suggestion(text, choices)));
+  return Refuse(key,
+                fmt::format("found {}, expected {}{}", Describe(member->value), expected, Suggestion(text, choices)));
 }
 
 Result<std::optional<SectionReader>> SectionReader::Table(std::string_view key) {

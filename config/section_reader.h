@@ -59,5 +59,4 @@ class SectionReader {
   std::vector<std::string_view> known_;
 };
 
-
 }  // namespace tdefs

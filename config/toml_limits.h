@@ -10,8 +10,8 @@
 namespace tdefs {
 
 inline constexpr size_t kConfigBytesMax = 1 << 20;
-inline constexpr int kConfigDepthMax = 32;       // of brackets, and of the parts of a dotted key
-inline constexpr size_t kConfigValuesMax = 1024; // of `=` and `,`
+inline constexpr int kConfigDepthMax = 32;        // of brackets, and of the parts of a dotted key
+inline constexpr size_t kConfigValuesMax = 1024;  // of `=` and `,`
 
 // kBadConfig: "NAME:LINE:COLUMN: what was found, what is allowed".
 Status CheckTomlLimits(std::string_view text, const std::string& name);

@@ -31,12 +31,16 @@ TomlNode Convert(const toml::value& value) {
       node.kind = TomlNode::Kind::kInteger;
       node.integer = value.as_integer();
       break;
-    case toml::value_t::floating: node.kind = TomlNode::Kind::kFloat; break;
+    case toml::value_t::floating:
+      node.kind = TomlNode::Kind::kFloat;
+      break;
     case toml::value_t::string:
       node.kind = TomlNode::Kind::kString;
       node.text = value.as_string().str;
       break;
-    case toml::value_t::array: node.kind = TomlNode::Kind::kArray; break;
+    case toml::value_t::array:
+      node.kind = TomlNode::Kind::kArray;
+      break;
     case toml::value_t::table:
       for (const auto& [key, child] : value.as_table()) {
         TomlMember member{key, Convert(child)};
@@ -45,7 +49,9 @@ TomlNode Convert(const toml::value& value) {
       }
       std::ranges::sort(node.members, {}, [](const TomlMember& m) { return std::tie(m.line, m.column, m.key); });
       break;
-    default: node.kind = TomlNode::Kind::kTime; break;
+    default:
+      node.kind = TomlNode::Kind::kTime;
+      break;
   }
   return node;
 }

@@ -1,5 +1,5 @@
-// A TOML document as a plain tree with the place of each key. toml_tree.cc is the only file that knows the TOML library,
-// so that its exceptions and its compile time stay there.
+// A TOML document as a plain tree with the place of each key. toml_tree.cc is the only file that knows the TOML
+// library, so that its exceptions and its compile time stay there.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct TomlNode {
   enum class Kind : uint8_t { kBoolean, kInteger, kFloat, kString, kTime, kArray, kTable };
   Kind kind = Kind::kTable;
   bool boolean = false;
-  int64_t integer = 0;  // integers beyond 64 bits are the nearest 64-bit one
-  std::string text;     // of a string
+  int64_t integer = 0;              // integers beyond 64 bits are the nearest 64-bit one
+  std::string text;                 // of a string
   std::vector<TomlMember> members;  // of a table, in the order of the text
 };
 

@@ -4,8 +4,8 @@
 //   {"command":"status"}            → one object (fs/store_report.h)
 //   {"command":"keys-list"}         → one object
 //   {"command":"keys-rotate"}       → {"key_id":"…"}
-//   {"command":"files","path":P?}   → one object a file, then {"end":true}; P is a file or a directory and what is below
-//   an error                        → {"error":{"code":"wrong_key","errno":0,"message":…}}
+//   {"command":"files","path":P?}   → one object a file, then {"end":true}; P is a file or a directory and what is
+//   below an error                        → {"error":{"code":"wrong_key","errno":0,"message":…}}
 #pragma once
 
 #include <functional>

@@ -60,7 +60,8 @@ Json KeysJson(const KeyManager& keys) {
 
 Status SendFiles(const FileDictionary& files, const Json& request, ControlReply& reply) {
   const std::string path = request.value("path", "/");
-  if (!path.starts_with('/')) return Fail(ErrorCode::kUsage, "files: the path must start with /, the root of the mount");
+  if (!path.starts_with('/'))
+    return Fail(ErrorCode::kUsage, "files: the path must start with /, the root of the mount");
   for (const ListedFile& file : ListFiles(files, path)) TRY(reply.Send(EncodeJson(FileJson(file))));
   return reply.Send(EncodeJson({{"end", true}}));
 }

@@ -21,7 +21,9 @@ bool IsBelow(std::string_view path, std::string_view dir) {
 
 }  // namespace
 
-std::string EncodeJson(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string EncodeJson(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::optional<Json> DecodeJson(std::string_view line) {
   Json json = Json::parse(line, nullptr, false);

@@ -1,6 +1,6 @@
 // What tdefs tells of a store as JSON: the same documents from a live mount's control socket and from an offline tool.
-// They are a contract with scripts: fields are only added. No key, IV or MAC is in any of them. Data key ids are decimal
-// strings, since they exceed what JSON readers keep exact; times are seconds since 1970.
+// They are a contract with scripts: fields are only added. No key, IV or MAC is in any of them. Data key ids are
+// decimal strings, since they exceed what JSON readers keep exact; times are seconds since 1970.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -33,8 +33,8 @@ struct ListedFile {
   DataKeyId key_id = 0;
   bool is_further_link = false;  // another name of a file that was listed before
 };
-// The file at `path` or all below the directory `path` ("/": all). Collected at once, so that the dictionary, which lets
-// no change in while it is walked, does not wait for whoever reads the list.
+// The file at `path` or all below the directory `path` ("/": all). Collected at once, so that the dictionary, which
+// lets no change in while it is walked, does not wait for whoever reads the list.
 std::vector<ListedFile> ListFiles(const FileDictionary& files, std::string_view path);
 // {"path", "method", "key_id", "hard_link"}; a path that is not UTF-8 also as "path_hex".
 Json FileJson(const ListedFile& file);

@@ -56,7 +56,8 @@ Result<std::unique_ptr<ControlListener>> ControlListener::Start(UniqueFd listeni
       new ControlListener(std::move(listening), std::move(stop), std::move(handler)));
   const SignalsBlocked blocked;
   try {
-    for (int i = 0; i < kControlClientsMax; ++i) listener->threads_.emplace_back([raw = listener.get()] { raw->Run(); });
+    for (int i = 0; i < kControlClientsMax; ++i)
+      listener->threads_.emplace_back([raw = listener.get()] { raw->Run(); });
   } catch (const std::system_error& error) {
     return FailErrno(error.code().value(), "thread of the control socket");
   }

@@ -47,7 +47,9 @@ Result<UniqueFd> ListenControlSocket(int store_dir_fd) {
   return fd;
 }
 
-void RemoveControlSocket(int store_dir_fd) { ::unlinkat(store_dir_fd, kControlSocketName, 0); }
+void RemoveControlSocket(int store_dir_fd) {
+  ::unlinkat(store_dir_fd, kControlSocketName, 0);
+}
 
 Result<UniqueFd> ConnectControlSocket(int store_dir_fd) {
   UniqueFd fd = TRY(NewSocket());

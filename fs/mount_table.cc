@@ -78,7 +78,9 @@ std::vector<MountEntry> ParseMountInfo(std::string_view text) {
   return mounts;
 }
 
-Result<std::vector<MountEntry>> ListMounts() { return ParseMountInfo(TRY(ReadMountInfo())); }
+Result<std::vector<MountEntry>> ListMounts() {
+  return ParseMountInfo(TRY(ReadMountInfo()));
+}
 
 Result<std::optional<MountEntry>> FindMount(const std::string& path) {
   const std::vector<MountEntry> mounts = TRY(ListMounts());

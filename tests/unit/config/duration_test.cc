@@ -19,8 +19,8 @@ TEST(DurationTest, ReadsWhatTikvWrites) {
 }
 
 TEST(DurationTest, RefusesWhatIsNone) {
-  for (const char* text : {"", "7", "d", "-7d", "+7d", "7 d", " 7d", "7D", "7w", "7d7d", "1m1h", "1ms1s", "nan", "nans",
-                           "inf", "1e3s", "0x7d", "1.d", ".5d", "1..5d", "7d ", "7d\n", "1h-3m"}) {
+  for (const char* text : {"",    "7",    "d",   "-7d",  "+7d",  "7 d", " 7d", "7D",    "7w",  "7d7d", "1m1h", "1ms1s",
+                           "nan", "nans", "inf", "1e3s", "0x7d", "1.d", ".5d", "1..5d", "7d ", "7d\n", "1h-3m"}) {
     EXPECT_EQ(ParseDuration(text), std::nullopt) << text;
   }
 }

@@ -205,7 +205,8 @@ TEST(LoadTest, DeepNestingNeverReachesTheParser) {  // row 34
 
 TEST(LoadTest, PathsMustBeAbsolute) {  // row 36
   for (const char* path : {"data", "./data", "~/data", "~root/data", "${HOME}/data", "/data/$USER", "", "/a\\nb"}) {
-    EXPECT_THAT(Refusal(std::string("[store]\nbacking-dir = \"") + path + "\"\n"), StartsWith("f.toml:2:1: backing-dir"))
+    EXPECT_THAT(Refusal(std::string("[store]\nbacking-dir = \"") + path + "\"\n"),
+                StartsWith("f.toml:2:1: backing-dir"))
         << path;
     EXPECT_THAT(Refusal(std::string("[log]\nfile = \"") + path + "\"\n"), HasSubstr("found the path")) << path;
   }

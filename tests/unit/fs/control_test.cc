@@ -156,7 +156,8 @@ TEST_F(ControlTest, StopsAtOnceWhileClientsHang) {
       ++busy;
     }
     entered.notify_one();
-    while (reply.Send(std::string(1 << 16, 'x'))) {}  // until the client's buffer is full and the server stops
+    while (reply.Send(std::string(1 << 16, 'x'))) {
+    }  // until the client's buffer is full and the server stops
   });
   UniqueFd silent = Connect();  // never sends its request
   UniqueFd deaf = Connect();    // never reads its answer
