@@ -2,6 +2,7 @@
 // All on-disk integers of tdefs are big-endian.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -45,7 +46,11 @@ class ByteWriter {
     StoreBigEndian(value, encoded);
     PutBytes(encoded);
   }
-  void PutBytes(ByteView bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
+  void PutBytes(ByteView bytes) {
+    const size_t at = out_.size();
+    out_.resize(at + bytes.size());
+    std::ranges::copy(bytes, out_.begin() + static_cast<std::ptrdiff_t>(at));
+  }
   const Bytes& bytes() const { return out_; }
   Bytes Take() { return std::move(out_); }
   size_t size() const { return out_.size(); }
