@@ -19,8 +19,8 @@ std::optional<T> Argument(ByteView request) {
   return argument;
 }
 
-bool AsksToKillSetId(uint32_t opcode, ByteView request) {
-  switch (opcode) {
+bool AsksToKillSetId(const fuse_in_header& header, ByteView request) {
+  switch (header.opcode) {
     case FUSE_WRITE: {
       auto in = Argument<fuse_write_in>(request);
       return in && (in->write_flags & FUSE_WRITE_KILL_SUIDGID) != 0;
@@ -34,7 +34,7 @@ bool AsksToKillSetId(uint32_t opcode, ByteView request) {
       return in && (in->open_flags & FUSE_OPEN_KILL_SUIDGID) != 0;
     }
     case FUSE_FALLOCATE:
-      return true;  // the kernel leaves it to us altogether
+      return header.uid != 0;  // the kernel leaves it to us altogether; root may keep them
     default:
       return false;
   }
@@ -67,7 +67,7 @@ RawRequest ReadRawRequest(ByteView request) {
   std::memcpy(&header, request.data(), sizeof header);
   raw.is_init = header.opcode == FUSE_INIT;
   raw.is_unnamed_create = header.opcode == FUSE_TMPFILE;
-  raw.kill_set_id = AsksToKillSetId(header.opcode, request);
+  raw.kill_set_id = AsksToKillSetId(header, request);
   if (raw.is_init) {
     auto in = Argument<fuse_init_in>(request);
     if (in) raw.init_flags = in->flags;

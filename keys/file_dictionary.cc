@@ -29,10 +29,10 @@ Result<Sequence> FileDictionary::Impl::Append(const LogChange& change) {
     return std::unexpected(std::move(written).error());
   }
   clean.reset();
-  if (change.kind == Kind::kClean) {
-    clean = change.healed;
-  } else {
+  if (change.kind != Kind::kMark) {
     ++log_changes;
+  } else if (change.mark != LogMark::kInUse) {
+    clean = change.mark == LogMark::kClean;
   }
   if (catch_up) catch_up->push_back(body.Take());
   ++appends;
@@ -173,9 +173,9 @@ Result<Sequence> FileDictionary::Impl::Exchange(DirId a_dir, std::string_view a,
   return sequence;
 }
 
-Result<Sequence> FileDictionary::Impl::AppendClean(bool healed) {
+Result<Sequence> FileDictionary::Impl::AppendMark(LogMark mark) {
   std::lock_guard append(append_mutex);
-  return Append({.kind = Kind::kClean, .healed = healed});
+  return Append({.kind = Kind::kMark, .mark = mark});
 }
 
 // ---------------------------------------------------------------------------------------------- FileDictionary itself
@@ -315,8 +315,13 @@ Status FileDictionary::Compact() {
   return impl_->Compact(Impl::Reason::kAsked);
 }
 
+Status FileDictionary::MarkInUse() {
+  const Sequence sequence = TRY(impl_->AppendMark(LogMark::kInUse));
+  return impl_->commit.Flush(sequence);
+}
+
 Status FileDictionary::MarkClean(bool healed) {
-  const Sequence sequence = TRY(impl_->AppendClean(healed));
+  const Sequence sequence = TRY(impl_->AppendMark(healed ? LogMark::kClean : LogMark::kCleanUnhealed));
   return impl_->commit.Flush(sequence);
 }
 

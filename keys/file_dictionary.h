@@ -98,6 +98,9 @@ class FileDictionary {
 
   // Writes a snapshot beside the log while changes go on, then swaps (file.dict.new → file.dict).
   Status Compact();
+  // Marks the log as in use, durably. Called before the first tag or name of a mount changes: a crash between a tag and
+  // its record must not find a log that claims an orderly end (R2).
+  Status MarkInUse();
   // Marks an orderly end and makes all durable; `healed` false leaves a note that healing must go on at the next mount.
   // The next change removes the mark by following it.
   Status MarkClean(bool healed);

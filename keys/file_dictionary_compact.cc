@@ -41,7 +41,8 @@ std::unique_ptr<FileTreeSnapshot> FileDictionary::Impl::BeginCatchUp() {
   changes_before_catch_up = log_changes;
   if (clean) {  // the mark is the last change and would get lost, for the tree knows nothing of it
     ByteWriter mark;
-    EncodeLogChange({.kind = LogChangeKind::kClean, .healed = *clean}, mark);
+    const LogMark state = *clean ? LogMark::kClean : LogMark::kCleanUnhealed;
+    EncodeLogChange({.kind = LogChangeKind::kMark, .mark = state}, mark);
     catch_up->push_back(mark.Take());
   }
   std::unique_lock lock(tree_mutex);

@@ -32,7 +32,7 @@ struct FileDictionary::Impl {
   Result<Sequence> Remove(DirId dir, std::string_view name);
   Result<Sequence> Rename(DirId from_dir, std::string_view from, DirId to_dir, std::string_view to);
   Result<Sequence> Exchange(DirId a_dir, std::string_view a, DirId b_dir, std::string_view b);
-  Result<Sequence> AppendClean(bool healed);
+  Result<Sequence> AppendMark(LogMark mark);
 
   // One name as a change sees it. Requires: append_mutex.
   struct Target {

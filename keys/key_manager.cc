@@ -86,9 +86,9 @@ Status KeyManager::Impl::FirstRotation() {
 }
 
 // The clean mark of the last shutdown must not be the log's end while files change: a power cut may keep their tags and
-// lose the last second of the log. So the log says from the start, durably, that healing is left to do (R2).
+// lose the last second of the log. So the log says from the start, durably, that it is in use (R2).
 void KeyManager::Impl::MarkInUse() {
-  Status marked = files->MarkClean(false);
+  Status marked = files->MarkInUse();
   if (!marked) Log(LogLevel::kWarn, "file dictionary: not marked as in use: {}", marked.error().Text());
 }
 
@@ -164,6 +164,10 @@ bool KeyManager::healing() const {
 }
 void KeyManager::HealingDone() {
   impl_->healing = false;
+}
+
+void KeyManager::RequireHealing() {
+  impl_->healing = true;
 }
 
 std::vector<DataKeyInfo> KeyManager::ListKeys() const {

@@ -128,8 +128,8 @@ Status ValidateLogFileRecord(const FileRecord& record) {
 
 void EncodeLogChange(const LogChange& change, ByteWriter& out) {
   out.Put(static_cast<uint8_t>(change.kind));
-  if (change.kind == LogChangeKind::kClean) {
-    out.Put(uint8_t{change.healed});
+  if (change.kind == LogChangeKind::kMark) {
+    out.Put(static_cast<uint8_t>(change.mark));
     return;
   }
   if (IsListing(change.kind)) {
@@ -153,10 +153,10 @@ Result<LogChange> DecodeLogChange(ByteReader& body) {
   }
   LogChange change;
   change.kind = LogChangeKind{*kind};
-  if (change.kind == LogChangeKind::kClean) {
-    const auto healed = body.Get<uint8_t>();
-    if (!healed || *healed > 1) return Malformed("clean mark without a valid flag");
-    change.healed = *healed == 1;
+  if (change.kind == LogChangeKind::kMark) {
+    const auto state = body.Get<uint8_t>();
+    if (!state || *state > static_cast<uint8_t>(LogMark::kInUse)) return Malformed("mark without a valid state");
+    change.mark = LogMark{*state};
     return change;
   }
   if (IsListing(change.kind)) {

@@ -7,7 +7,8 @@
 //   rename            4  path, path             a file or a whole subtree; replaces what stands at the second path
 //   exchange          5  path, path
 //   update            6  path, file record      for all names of the file at the path
-//   clean             7  u8 healed (0 or 1)     an orderly unmount; only as the last change of a log
+//   mark              7  u8 state               0: orderly unmount, healing left over; 1: orderly unmount; 2: in use, so
+//                                               that a log that ends with it was not left in order
 // A compaction writes the whole tree as a listing at the start of a log; it names directories by number, so that a tree
 // deeper than the longest path can be written too, and so that it loads fast:
 //   directory         8  u32 parent, name       gets the next number from 1; 0 is the root
@@ -38,17 +39,19 @@ enum class LogChangeKind : uint8_t {
   kRename = 4,
   kExchange = 5,
   kUpdate = 6,
-  kClean = 7,
+  kMark = 7,
   kDirectory = 8,
   kListedFile = 9,
   kSharedFile = 10,
   kSharedName = 11,
 };
 
+enum class LogMark : uint8_t { kCleanUnhealed = 0, kClean = 1, kInUse = 2 };
+
 // One change; only the fields of its kind mean anything. The views point into the body.
 struct LogChange {
   LogChangeKind kind = LogChangeKind::kInsert;
-  bool healed = false;
+  LogMark mark = LogMark::kInUse;
   uint32_t directory = 0;      // of a listing: the parent's number
   uint32_t shared = 0;         // of a shared name
   std::string_view path = {};  // or the name, in a listing

@@ -49,11 +49,11 @@ Status LogReplay::Apply(ByteView body) {
   ByteReader reader(body);
   while (reader.remaining() > 0) {
     const LogChange change = TRY(DecodeLogChange(reader));
-    if (change.kind == LogChangeKind::kClean) {
-      clean_ = change.healed;
+    clean_.reset();
+    if (change.kind == LogChangeKind::kMark) {
+      if (change.mark != LogMark::kInUse) clean_ = change.mark == LogMark::kClean;
       continue;
     }
-    clean_.reset();
     if (change.kind >= LogChangeKind::kDirectory) {
       TRY(ApplyListing(change));
     } else {
