@@ -150,6 +150,7 @@ Result<Sequence> FileDictionary::Impl::SyncLog() {
   uint32_t records = 0;
   {
     std::lock_guard append(append_mutex);
+    if (!log) return last.load();  // read-only: nothing is ours to make durable
     synced = log;
     sequence = last;
     records = log->records();
