@@ -63,7 +63,7 @@ Options Parse(int argc, char** argv) {
 }
 
 bool Skipped(const Options& options, std::string_view name) {
-  return ("," + options.skip + ",").find("," + std::string(name) + ",") != std::string::npos;
+  return fmt::format(",{},", options.skip).find(fmt::format(",{},", name)) != std::string::npos;
 }
 
 // Every operation as often as its weight says, without the skipped ones.

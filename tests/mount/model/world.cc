@@ -60,7 +60,8 @@ void World::Differ(const std::string& what, const Outcome& on_mount, const Outco
     if (IsText(on_mount.bytes) && IsText(on_plain.bytes)) {
       text += fmt::format("\n  mount: {}\n  plain: {}", on_mount.bytes, on_plain.bytes);
     } else {
-      text += "\n" + HexdumpAroundDifference(on_mount.bytes, on_plain.bytes);
+      text += '\n';
+      text += HexdumpAroundDifference(on_mount.bytes, on_plain.bytes);
     }
   }
   Fail(text);

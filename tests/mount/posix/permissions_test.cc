@@ -1,5 +1,6 @@
 // Owners, modes and the rights of other users.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,7 +161,7 @@ TEST_F(PermissionsTest, ManyUsersAtOnceEachKeepTheirIdentity) {
   std::vector<pid_t> children;
   for (const User& user : {kAlice, kBob, kNobody, User{0, 0, {}}}) {
     pid_t child = fork();
-    if (child == 0) _exit(RunAs(user, [&] { return Work(Path("u" + std::to_string(user.uid) + ".")); }));
+    if (child == 0) _exit(RunAs(user, [&] { return Work(Path(fmt::format("u{}.", user.uid))); }));
     children.push_back(child);
   }
   for (pid_t child : children) {
