@@ -30,39 +30,26 @@ KeyRing::KeyRing(int store_dir_fd, KeyDictionary dictionary, SecretBytes root_ke
     : store_dir_fd_(store_dir_fd), root_key_(std::move(root_key)), dictionary_(std::move(dictionary)) {}
 
 DataKeyInfo KeyRing::Current() const {
-  std::shared_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
   return InfoOf(dictionary_.current(), dictionary_.current_key_id);
 }
 
 bool KeyRing::MasterKeyIsSecure() const {
-  std::shared_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
   return std::ranges::none_of(dictionary_.header.wraps, IsPlaintext);
 }
 
 Result<std::shared_ptr<const ContentCipher>> KeyRing::CipherFor(const FileRecord& record) {
   if (record.method == Method::kPlaintext) return nullptr;
-  {
-    std::shared_lock lock(mutex_);
-    auto cached = ciphers_.find(record.key_id);
-    if (cached != ciphers_.end()) {
-      TRY(CheckMethodMatches(record, cached->second->method()));
-      return cached->second;
-    }
-  }
-  auto cipher = TRY(MakeCipher(record));
-  std::unique_lock lock(mutex_);
-  return ciphers_.emplace(record.key_id, std::move(cipher)).first->second;  // whoever was first
-}
-
-Result<std::shared_ptr<const ContentCipher>> KeyRing::MakeCipher(const FileRecord& record) const {
-  std::shared_lock lock(mutex_);
-  auto found = dictionary_.keys.find(record.key_id);
-  if (found == dictionary_.keys.end()) {
+  std::lock_guard lock(mutex_);
+  auto key = dictionary_.keys.find(record.key_id);
+  if (key == dictionary_.keys.end()) {
     return Fail(ErrorCode::kDataKeyMissing, fmt::format("data key {} is not in the key dictionary", record.key_id));
   }
-  const DataKey& key = found->second;
-  TRY(CheckMethodMatches(record, key.method));
-  return ContentCipher::Create(key.method, key.key.view());
+  TRY(CheckMethodMatches(record, key->second.method));
+  std::shared_ptr<const ContentCipher>& cipher = ciphers_[record.key_id];
+  if (!cipher) cipher = TRY(ContentCipher::Create(key->second.method, key->second.key.view()));
+  return cipher;
 }
 
 Result<DataKeyId> KeyRing::Rotate(std::optional<Method> method) {
@@ -80,20 +67,20 @@ Result<DataKeyId> KeyRing::Rotate(std::optional<Method> method) {
   changed.keys.emplace(id, std::move(key));
   changed.current_key_id = id;
   TRY(SaveKeyDictionary(store_dir_fd_, changed, root_key_));  // R3: durable, then published
-  std::unique_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
   std::swap(dictionary_, changed);
   return id;
 }
 
 std::vector<DataKeyInfo> KeyRing::List() const {
-  std::shared_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
   std::vector<DataKeyInfo> list;
   for (const auto& [id, key] : dictionary_.keys) list.push_back(InfoOf(key, dictionary_.current_key_id));
   return list;
 }
 
 StoreInfo KeyRing::Info() const {
-  std::shared_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
   return tdefs::InfoOf(dictionary_.header);
 }
 

@@ -2,14 +2,13 @@
 // anyone can get it from here (R3).
 //
 // Thread-safe. Lock order: save_mutex_ (one change at a time, held across file I/O) → mutex_ (never held across I/O, so
-// a slow disk never stops those who only read keys).
+// a slow disk never stops those who only read keys). mutex_ is no reader-writer lock: it is held for a look-up, and
+// steady readers would keep a rotation waiting for ever.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <unordered_map>
 #include <vector>
 
@@ -40,12 +39,10 @@ class KeyRing {
   StoreInfo Info() const;
 
  private:
-  Result<std::shared_ptr<const ContentCipher>> MakeCipher(const FileRecord& record) const;
-
   const int store_dir_fd_;
   const SecretBytes root_key_;
   std::mutex save_mutex_;
-  mutable std::shared_mutex mutex_;
+  mutable std::mutex mutex_;
   KeyDictionary dictionary_;  // changed under both mutexes, so holding either is enough to read it
   std::unordered_map<DataKeyId, std::shared_ptr<const ContentCipher>> ciphers_;  // guarded by mutex_
 };
