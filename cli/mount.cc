@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include "base/log.h"
@@ -50,8 +49,9 @@ Result<Config> MountSettings(const MountArguments& arguments) {
 // A mount whose daemon died stands in the way until it is detached.
 Status ClearDeadMounts(const std::string& mount_point) {
   for (int i = 0; i < kStackedDeadMountsMax; ++i) {
-    struct stat attributes;
-    if (::stat(mount_point.c_str(), &attributes) == 0 || errno != ENOTCONN) return {};
+    // statfs asks the daemon; stat may still be answered from the kernel's cache.
+    struct statfs answer;
+    if (::statfs(mount_point.c_str(), &answer) == 0 || errno != ENOTCONN) return {};
     const std::string absolute = TRY(AbsolutePath(mount_point));
     const std::optional<MountEntry> mount = TRY(FindMount(absolute));
     if (!mount || mount->mount_point != absolute) return FailErrno(ENOTCONN, "mount point " + mount_point);
