@@ -35,7 +35,6 @@ class Importer {
   Importer& operator=(const Importer&) = delete;
 
   Status Import(const WalkedFile& file) {
-    if (file.attributes.st_size == 0) return {};
     TRY(SetTag(file.fd));
     TRY(Register(file));
     TRY(RememberFilesystem(file));
@@ -125,6 +124,7 @@ Status ImportFiles(KeyManager& keys, const std::string& backing_dir, const std::
   Importer importer(keys.files(), tag);
   const WalkVisitor visitor{
       .file = [&](const WalkedFile& file) -> Status {
+        if (file.attributes.st_size == 0) return {};
         if (Status imported = importer.Import(file); !imported) return FailAt(file.Path(), std::move(imported).error());
         on_file(importer.count());
         return {};
