@@ -8,7 +8,7 @@ void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   Answer(request, [&] {
     FuseContext& context = ContextOf(request);
     const std::string_view text(name);
-    auto entry = text == "." || text == ".." ? context.volume->LookupSelf(parent) : context.volume->Lookup(parent, name);
+    auto entry = text == "." ? context.volume->LookupSelf(parent) : context.volume->Lookup(parent, name);
     if (!entry && entry.error().Errno() == ENOENT) {
       // A negative entry: the kernel remembers that there is no such name.
       fuse_entry_param none{};

@@ -66,6 +66,8 @@ struct Inode {
   std::mutex mutex;
   std::optional<DirId> directory;        // of a directory: its node in the dictionary; set before publishing
   std::optional<RecordId> record;        // of a regular file: pinned; guarded by mutex
+  bool revived = false;                  // came back by number, with no name known: its tag alone vouches for it;
+                                         // set before publishing
   bool record_conflict = false;          // two names of this file have different records; guarded by mutex
   std::weak_ptr<OpenFile> open_file;     // guarded by mutex
   std::atomic<bool> removed = false;     // has lost its last name

@@ -164,6 +164,23 @@ Result<UniqueFd> InodeTable::OpenHandle(const Inode& inode, int flags) const {
   return fd;
 }
 
+Result<UniqueFd> InodeTable::OpenByNumber(NodeId id) const {
+  // FILEID_INO32_GEN: a 32-bit inode number and a generation, where ext4 takes 0 for "any".
+  constexpr int kInode32Generation = 1;
+  struct Inode32 {
+    uint32_t number, generation;
+  };
+  if (!handles_work_ || id > UINT32_MAX) return FailErrno(ESTALE);
+  HandleBuffer buffer{};
+  buffer.get()->handle_type = kInode32Generation;
+  buffer.get()->handle_bytes = sizeof(Inode32);
+  const Inode32 wanted{static_cast<uint32_t>(id), 0};
+  std::memcpy(buffer.get()->f_handle, &wanted, sizeof wanted);
+  UniqueFd fd(::open_by_handle_at(root_fd_, buffer.get(), O_PATH | O_CLOEXEC));
+  if (!fd) return FailErrno(ESTALE);
+  return fd;
+}
+
 Result<std::shared_ptr<const UniqueFd>> InodeTable::Descriptor(Inode& inode) {
   std::shared_ptr<const UniqueFd> descriptor;
   {

@@ -45,6 +45,10 @@ class InodeTable {
   Result<std::shared_ptr<const UniqueFd>> Descriptor(Inode& inode);
   // Keeps the descriptor from now on: for a file that loses its last name.
   Status PinDescriptor(Inode& inode);
+  // An O_PATH descriptor of the file with this node id, which the kernel may have forgotten; ESTALE where the backing
+  // filesystem cannot find a file by its inode number alone (ext4 can), or there is none. The file may be anywhere on
+  // the backing filesystem: the caller has to make sure that it is the store's.
+  Result<UniqueFd> OpenByNumber(NodeId id) const;
   // The backing file opened anew with these flags (no O_CREAT).
   Result<UniqueFd> Open(Inode& inode, int flags);
 

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "base/log.h"
 #include "fs/attributes.h"
+#include "fs/magic_link.h"
 
 namespace tdefs {
 
@@ -50,11 +52,43 @@ Result<Entry> Volume::EntryOf(Inode& dir, int dir_fd, const char* name) {
 }
 
 Result<Entry> Volume::LookupSelf(NodeId id) {
-  InodePtr inode = TRY(table_->Get(id));
-  auto descriptor = TRY(table_->Descriptor(*inode));
+  auto known = table_->Get(id);
+  if (!known) return Revive(id);
+  auto descriptor = TRY(table_->Descriptor(**known));
   const struct statx attributes = TRY(InodeTable::Stat(descriptor->get(), ""));
   InodePtr same = TRY(table_->Enter(descriptor->get(), "", attributes, true, [](Inode&) {}));
   return Entry{same->id, same->Generation(), ToStat(attributes)};
+}
+
+// A program opens a file handle that it kept, of an inode the kernel has forgotten. A directory is looked up by the path
+// that the backing filesystem gives it; a file has no certain name, but its tag proves that it is this store's.
+Result<Entry> Volume::Revive(NodeId id) {
+  UniqueFd fd = TRY(table_->OpenByNumber(id));
+  const struct statx attributes = TRY(InodeTable::Stat(fd.get(), ""));
+  if (S_ISDIR(attributes.stx_mode)) {
+    std::error_code error;
+    const std::string root = std::filesystem::read_symlink(MagicLink(backing_fd_.get()), error);
+    const std::string path = std::filesystem::read_symlink(MagicLink(fd.get()), error);
+    if (error || !path.starts_with(root + "/")) return FailErrno(ESTALE);
+    return LookupPath(path.substr(root.size() + 1));
+  }
+  if (!S_ISREG(attributes.stx_mode)) return FailErrno(ESTALE);
+  auto tag = ReadTag(fd.get(), true);
+  if (!tag || !*tag) return FailErrno(ESTALE);
+  InodePtr inode = TRY(table_->Enter(fd.get(), "", attributes, true, [](Inode& fresh) { fresh.revived = true; }));
+  return Entry{inode->id, inode->Generation(), ToStat(attributes)};
+}
+
+// The entry of a path relative to the root of the volume; only the last inode keeps its lookup.
+Result<Entry> Volume::LookupPath(const std::string& path) {
+  Entry entry{.id = kRootNode};
+  for (const auto& name : std::filesystem::path(path)) {
+    const NodeId parent = entry.id;
+    auto child = Lookup(parent, name.c_str());
+    Forget(parent, 1);
+    entry = TRY(std::move(child));
+  }
+  return entry;
 }
 
 Result<struct statvfs> Volume::Capacity() {

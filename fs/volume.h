@@ -60,7 +60,7 @@ class Volume {
   // Names. The volume counts one lookup for each Entry returned, until Forget.
   Result<Entry> Lookup(NodeId parent, const char* name);
   void Forget(NodeId id, uint64_t count) { table_->Forget(id, count); }
-  // The entry of an inode the kernel may have dropped, for file handles: name is "." or "..".
+  // The entry of an inode itself, for file handles; the kernel may have dropped it since.
   Result<Entry> LookupSelf(NodeId id);
   Result<Entry> MakeDirectory(NodeId parent, const char* name, mode_t mode, const Caller& caller);
   Result<Entry> MakeNode(NodeId parent, const char* name, mode_t mode, dev_t device, const Caller& caller);
@@ -111,6 +111,8 @@ class Volume {
   Volume(UniqueFd backing_fd, KeyManager& keys, Options options, VolumeStatistics& statistics)
       : backing_fd_(std::move(backing_fd)), keys_(keys), options_(options), statistics_(statistics) {}
 
+  Result<Entry> Revive(NodeId id);
+  Result<Entry> LookupPath(const std::string& path);
   Result<Entry> EntryOf(Inode& dir, int dir_fd, const char* name);
   Status CheckName(NodeId parent, const char* name) const;
   // Notes that the last name of a file goes away, so that it can still be reached; before the name is removed.

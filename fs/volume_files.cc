@@ -44,7 +44,10 @@ Status Volume::Renew(Inode& inode, OpenFile& file) {
   std::lock_guard lock(inode.mutex);
   return file.Empty(std::move(key), [&]() -> Status {
     TRY(WriteTag(file.fd(), false, fresh));
-    if (!inode.record) return {};
+    if (!inode.record) {
+      if (inode.revived && !inode.removed) keys_.RequireHealing();  // its entry has a name we do not know
+      return {};
+    }
     auto change = keys_.files().Update(*inode.record, fresh);
     if (!change) {
       // Back to the old record, so that tag and dictionary stay of one mind.

@@ -140,7 +140,7 @@ Result<ContentKey> Volume::Verify(Inode& inode, int fd) {
     return refuse(ErrorCode::kForeign, "it has content, but neither tag nor record");
   }
   const FileRecord& record = **tag;
-  if (!inode.record && !inode.removed) return refuse(ErrorCode::kTampered, "it has a tag, but no record");
+  if (!inode.record && !inode.removed && !inode.revived) return refuse(ErrorCode::kTampered, "it has a tag, but no record");
   if (inode.record && keys_.files().Get(*inode.record) != record) {
     return refuse(ErrorCode::kTampered, "its tag and its record differ");
   }
