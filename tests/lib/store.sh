@@ -13,7 +13,7 @@ new_store() {  # NAME [ARGUMENT…]
   store=$workspace/$1/backing mountpoint=$workspace/$1/mount key=$workspace/$1/key
   shift
   mkdir -p "$store" "$mountpoint"
-  [ -f "$key" ] || "$tdefs" genkey "$key" >/dev/null
+  [ -f "$key" ] || "$tdefs" genkey "$key" >/dev/null 2>&1
   "$tdefs" init "$store" --key-file "$key" "$@" >"$workspace/output" 2>&1 || { fail "init of $store" "$(cat "$workspace/output")"; return 1; }
 }
 
@@ -22,6 +22,9 @@ mount_store() {  # [ARGUMENT…]
   fail "mount of $store $*" "$(cat "$workspace/output")"
   return 1
 }
+
+# True while the mount stands in the mount table, whether its daemon lives or not.
+is_mounted() { findmnt -n "$mountpoint" >/dev/null; }
 
 # The process that serves the current mount.
 daemon() { processes_of "$tdefs" "$store" | head -n 1; }
@@ -32,7 +35,7 @@ unmount_store() {
   process=$(daemon)
   "$tdefs" umount "$mountpoint" >"$workspace/output" 2>&1 || { fail "umount of $mountpoint" "$(cat "$workspace/output")"; return 1; }
   [ -z "$process" ] || await_end "$process" || { fail "end of the daemon" "process $process lives on"; return 1; }
-  ! mountpoint -q "$mountpoint"
+  ! is_mounted || { fail "umount of $mountpoint" "it is still in the mount table"; return 1; }
 }
 
 remount_store() { unmount_store && mount_store "$@"; }

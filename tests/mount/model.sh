@@ -20,6 +20,6 @@ for ((seed = first_seed; seed < first_seed + seeds; ++seed)); do
   "$programs/model_test" --mount "$mountpoint" --plain "$plain" --seed "$seed" --ops $((operations / seeds)) \
     --remount-cmd "bash '$remount' '$mountpoint' '$store' '$key'" || failures=$((failures + 1))
   unmount_store && check_store "seed $seed"
-  rm -rf --one-file-system "$plain" "$store"
+  [ -n "${TDEFS_KEEP:-}" ] || rm -rf --one-file-system "$plain" "$store"
 done
 finish

@@ -13,13 +13,20 @@ bool IsRegular(int fd) {
   return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// Opens in both trees into a fresh slot. O_DIRECT reaches the mount only: ext4 refuses what is not aligned, we must
-// not.
+// O_DIRECT reaches the mount only: ext4 refuses what is not aligned, we must not. Nor does it reach what is no regular
+// file: the kernel refuses O_DIRECT on a FIFO of any FUSE filesystem before we are asked.
+int FlagsFor(const Tree& tree, const std::string& name, int flags) {
+  struct stat status {};
+  const bool other = fstatat(tree.root.get(), name.c_str(), &status, 0) == 0 && !S_ISREG(status.st_mode);
+  return tree.is_mount && !other ? flags : flags & ~O_DIRECT;
+}
+
+// Opens in both trees into a fresh slot.
 void OpenBoth(World& world, const char* what, const std::string& name, int flags, mode_t mode) {
   int slot = world.PickFree();
   auto index = static_cast<size_t>(slot);
   Outcome opened = world.Both(what, [&](Tree& tree) {
-    int own_flags = tree.is_mount ? flags : flags & ~O_DIRECT;
+    int own_flags = FlagsFor(tree, name, flags);
     tree.file[index].Reset(openat(tree.root.get(), name.c_str(), own_flags | O_CLOEXEC | O_NONBLOCK, mode));
     return Returned(tree.file[index] ? 0 : -1);
   });
