@@ -39,7 +39,7 @@ void SetAttributes(fuse_req_t request, fuse_ino_t node, struct stat* wanted, int
     if ((to_set & FUSE_SET_ATTR_MTIME) != 0) {
       change.modification_time = (to_set & FUSE_SET_ATTR_MTIME_NOW) != 0 ? now : wanted->st_mtim;
     }
-    if (change.size && KillSetIdRequested()) (void)VolumeOf(request).ClearSetId(node);
+    if (KillSetIdRequested()) (void)VolumeOf(request).ClearSetId(node);
     ReplyAttributes(request, VolumeOf(request).SetAttributes(node, HandleOrNull(info), change));
   });
 }

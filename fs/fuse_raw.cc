@@ -27,7 +27,9 @@ bool AsksToKillSetId(const fuse_in_header& header, ByteView request) {
     }
     case FUSE_SETATTR: {
       auto in = Argument<fuse_setattr_in>(request);
-      return in && (in->valid & FATTR_KILL_SUIDGID) != 0;
+      // A request to set nothing is what is left of chown(-1, -1), which clears them too.
+      constexpr uint32_t kNoAttribute = FATTR_FH | FATTR_LOCKOWNER | FATTR_CTIME;
+      return in && ((in->valid & FATTR_KILL_SUIDGID) != 0 || (in->valid & ~kNoAttribute) == 0);
     }
     case FUSE_OPEN: {
       auto in = Argument<fuse_open_in>(request);

@@ -82,9 +82,8 @@ void WaitForEnd(FuseSession& session, int signal_fd, int finished_fd) {
   }
 }
 
-Status Serve(const Config& config, KeyManager& keys, const std::function<void()>& on_ready) {
+Status Serve(const Config& config, KeyManager& keys, int signal_fd, const std::function<void()>& on_ready) {
   VolumeStatistics statistics;
-  UniqueFd signals = TRY(SignalFd());
   UniqueFd finished(::eventfd(0, EFD_CLOEXEC));
   if (!finished) return FailErrno(errno, "eventfd");
   UniqueFd backing = TRY(OpenAt(AT_FDCWD, config.store.backing_dir, O_RDONLY | O_DIRECTORY));
@@ -102,7 +101,7 @@ Status Serve(const Config& config, KeyManager& keys, const std::function<void()>
     struct statvfs answer;
     if (::statvfs(config.store.mount_point.c_str(), &answer) == 0) on_ready();
   });
-  WaitForEnd(*session, signals.get(), finished.get());
+  WaitForEnd(*session, signal_fd, finished.get());
   ready.join();
   return {};
 }
@@ -124,11 +123,16 @@ Status CheckMountPaths(const std::string& backing_dir, const std::string& mount_
 
 Status ServeMount(const Config& config, const std::function<void()>& on_ready) {
   TRY(CheckMountPaths(config.store.backing_dir, config.store.mount_point));
+  // Before any thread starts: a signal must find no thread that would take it.
+  UniqueFd signals = TRY(SignalFd());
   ::umask(0);  // modes come from the callers
   if (::geteuid() == 0) (void)::setgroups(0, nullptr);  // root's own groups must not count for callers
   auto keys = TRY(KeyManager::Open(config.store.backing_dir, config.encryption, config.mount.flush_interval_ms,
                                    KeyManager::Access::kMount));
-  Status served = Serve(config, *keys, on_ready);
+  if (!SecretMemoryIsLocked()) {
+    Log(LogLevel::kWarn, "keys may be swapped out: the memory for them cannot be locked (see ulimit -l)");
+  }
+  Status served = Serve(config, *keys, signals.get(), on_ready);
   Status closed = keys->Close();
   Log(LogLevel::kInfo, "unmounted {}", config.store.mount_point);
   if (!served) return served;

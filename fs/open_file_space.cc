@@ -1,6 +1,7 @@
 // The part of OpenFile that changes where a file has content: size, holes, allocation.
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -128,7 +129,11 @@ Status OpenFile::ZeroRangeLocked(int mode, uint64_t from, uint64_t to) {
   if (first_whole < last_whole) TRY(zero_backing(first_whole, last_whole));
   if (from < first_whole) TRY(ZeroInsideUnit(from, first_whole));
   if (last_whole < end) TRY(ZeroInsideUnit(last_whole, end));
-  return zero_backing(AlignUp(size, kUnitBytes), to);
+  TRY(zero_backing(AlignUp(size, kUnitBytes), to));
+  // Parts of holes change nothing below, but for the program this is a change of the file.
+  const struct timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
+  if (::futimens(fd_.get(), times) != 0) return FailErrno();
+  return {};
 }
 
 }  // namespace tdefs

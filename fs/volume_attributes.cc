@@ -52,6 +52,7 @@ Result<struct stat> Volume::SetAttributes(NodeId id, FileHandle* handle, const A
 
 Status Volume::ClearSetId(NodeId id) {
   InodePtr inode = TRY(table_->Get(id));
+  if (inode->IsDirectory()) return {};  // there the bits mean something else
   auto descriptor = TRY(table_->Descriptor(*inode));
   const struct statx attributes = TRY(InodeTable::Stat(descriptor->get(), ""));
   mode_t mode = attributes.stx_mode & 07777u & ~static_cast<mode_t>(S_ISUID);

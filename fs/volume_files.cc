@@ -38,7 +38,7 @@ Result<std::shared_ptr<OpenFile>> Volume::OpenContent(Inode& inode, bool for_wri
 // already and under the current key has an IV that encrypted nothing yet.
 Status Volume::Renew(Inode& inode, OpenFile& file) {
   const FileRecord old = file.record();
-  if (file.size_bytes() == 0 && old.key_id == keys_.current_key_id()) return {};
+  if (file.size_bytes() == 0 && old.key_id == keys_.current_key_id()) return file.Resize(0);  // for its times
   const FileRecord fresh = TRY(keys_.NewRecord());
   ContentKey key{fresh, TRY(keys_.CipherFor(fresh))};
   std::lock_guard lock(inode.mutex);

@@ -16,9 +16,9 @@
 //   shared file      10  u32 directory, name, file record   a file with several names; gets the next number from 0
 //   shared name      11  u32 directory, name, u32 shared file
 //
-//   path         u16 length, bytes: absolute within the mount ("/base/5/1259"), 2 to 32,000 bytes, each component a
-//   name name         u8 length, bytes: 1 to 255 bytes, none of them '/' or NUL, not "." or ".."; any other byte is
-//   kept file record  u8 method number, u64 data key id, u8 IV length, IV: key 0 and length 0 for plaintext, else 16
+//   path              u16 length, bytes: absolute within the mount ("/base/5/1259"), 2 to 32,000 bytes of names
+//   name              u8 length, bytes: 1 to 255 of any but '/' and NUL, not "." or ".."
+//   file record       u8 method number, u64 data key id, u8 IV length, IV; key 0 and length 0 for plaintext, else 16
 #pragma once
 
 #include <cstdint>
