@@ -76,7 +76,10 @@ Status ServeInBackground(const Config& config) {
     // Until the mount answers, messages without a log file go to the terminal: only those that matter there.
     if (log.file.empty()) log.level = std::max(log.level, LogLevel::kWarn);
     TRY(SetUpLogging(log));
-    return ServeMount(config, on_ready);
+    Status served = ServeMount(config, on_ready);
+    // Without a log file the terminal has it from the parent.
+    if (!served && !log.file.empty()) Log(LogLevel::kError, "{}", served.error().Text());
+    return served;
   };
   TRY(RunInBackground(serve));
   return CheckAnswer(config.store.mount_point);

@@ -14,7 +14,6 @@
 
 #include "base/bytes.h"
 #include "base/file_io.h"
-#include "base/log.h"
 
 namespace tdefs {
 namespace {
@@ -90,7 +89,6 @@ Status AwaitChild(pid_t child, int pipe_fd) {
     (void)!::write(pipe_fd, &kReady, sizeof(kReady));
   });
   if (served) std::exit(0);
-  Log(LogLevel::kError, "{}", served.error().Text());
   if (!ready) ReportFailure(pipe_fd, served.error());
   std::exit(served.error().ExitCode());
 }

@@ -63,7 +63,7 @@ void PrintMasterKeys(const Json& status) {
 void PrintLive(const Json& status) {
   PrintField("method", Text(status, "method"));
   PrintField("current key",
-             fmt::format("{} (of {} data keys)", Text(status, "current_key_id"), Text(status, "data_keys")));
+             fmt::format("{} (data keys: {})", Text(status, "current_key_id"), Text(status, "data_keys")));
   PrintMasterKeys(status);
   PrintField("healing", status.value("healing", false) ? "yes" : "no");
   const Json dictionary = status.value("dictionary", Json::object());

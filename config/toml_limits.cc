@@ -7,11 +7,27 @@
 namespace tdefs {
 namespace {
 
+// The length of the UTF-8 character at the start of `text` (RFC 3629: no overlong form, no surrogate, at most
+// U+10FFFF), 0 if there is none.
+size_t Utf8Length(std::string_view text) {
+  auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  auto is_tail = [&](size_t i) { return (byte(i) & 0xc0U) == 0x80; };
+  const unsigned first = byte(0), second = byte(1);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4 || !is_tail(1)) return 0;
+  if (first < 0xe0) return 2;
+  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || !is_tail(2)) return 0;
+  if (first < 0xf0) return 3;
+  if ((first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f) || !is_tail(3)) return 0;
+  return 4;
+}
+
 class Scanner {
  public:
   Scanner(std::string_view text, const std::string& name) : text_(text), name_(name) {}
 
   Status Run() {
+    TRY(CheckUtf8());
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '#') {
@@ -27,6 +43,16 @@ class Scanner {
   }
 
  private:
+  Status CheckUtf8() {
+    while (at_ < text_.size()) {
+      const size_t length = Utf8Length(text_.substr(at_));
+      if (length == 0) return Refuse("a byte that is not UTF-8");
+      at_ += length;
+    }
+    at_ = 0;
+    return {};
+  }
+
   Status Count(char c) {
     if (c == '\0') return Refuse("a NUL byte");
     if (c == '[' || c == '{') {

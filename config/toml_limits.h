@@ -1,5 +1,6 @@
-// What the text of a configuration must keep to before the TOML library, which recurses and keeps a copy of each value,
-// may see it: size, nesting, number of values. A scan of the bytes that knows strings and comments, nothing else.
+// What the text of a configuration must keep to before the TOML library may see it: size, nesting, number of values
+// (the library recurses and keeps copies of each value), and UTF-8 (toml11 3.7 reads out of bounds where a string is
+// not). A scan of the bytes that knows strings and comments, nothing else.
 #pragma once
 
 #include <string>

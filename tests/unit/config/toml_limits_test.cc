@@ -61,6 +61,18 @@ TEST(TomlLimitsTest, ManyValuesAreRefused) {
   EXPECT_NE(Refusal("a = [" + Repeat("1,", 1025) + "]"), "");
 }
 
+TEST(TomlLimitsTest, OnlyUtf8Passes) {
+  for (const char* good : {"ä", "\u20ac", "\U0010ffff", "\U00010000", "\ue000", "\xed\x9f\xbf"}) {
+    EXPECT_EQ(Refusal("a = '" + std::string(good) + "'"), "") << good;
+  }
+  for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xed\xa0\x80",
+                          "\xe2\x82", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"}) {
+    EXPECT_EQ(Refusal("\na = '" + std::string(bad) + "'"), "f.toml:2:6: a byte that is not UTF-8") << bad;
+    EXPECT_NE(Refusal("a = '" + std::string(bad)), "");
+    EXPECT_NE(Refusal(bad), "");
+  }
+}
+
 TEST(TomlLimitsTest, SizeAndNulBytesAreRefused) {
   EXPECT_EQ(Refusal(std::string(kConfigBytesMax, '\n')), "");
   EXPECT_EQ(Refusal(std::string(kConfigBytesMax + 1, '\n')),
