@@ -31,6 +31,11 @@ class VolumeTest : public ::testing::Test {
     EXPECT_TRUE(made);
     return made ? made->id : 0;
   }
+  void Resize(NodeId node, uint64_t size) {
+    AttributeChange change;
+    change.size = size;
+    ASSERT_TRUE(store_.volume().SetAttributes(node, nullptr, change));
+  }
   static ErrorCode CodeOf(const Result<std::string>& result) {
     return result ? ErrorCode::kUsage : result.error().code;
   }
@@ -65,7 +70,7 @@ TEST_F(VolumeTest, EmptyingAFileGivesItANewIv) {
   const std::string tag = BackingTag("f");
   auto node = store_.Find("f");
   ASSERT_TRUE(node);
-  ASSERT_TRUE(store_.volume().SetAttributes(*node, nullptr, {.size = 0}));
+  Resize(*node, 0);
   const std::string emptied = BackingTag("f");
   EXPECT_NE(emptied, tag);
   {
@@ -76,7 +81,7 @@ TEST_F(VolumeTest, EmptyingAFileGivesItANewIv) {
   }
   ASSERT_TRUE(store_.volume().Open(*node, O_RDWR | O_TRUNC));
   EXPECT_NE(BackingTag("f"), emptied);
-  ASSERT_TRUE(store_.volume().SetAttributes(*node, nullptr, {.size = 5}));
+  Resize(*node, 5);
   EXPECT_EQ(store_.ReadFile("f"), std::string(5, '\0'));
 }
 
