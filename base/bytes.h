@@ -19,7 +19,9 @@ using ByteView = std::span<const std::byte>;
 using ByteSpan = std::span<std::byte>;
 using Bytes = std::vector<std::byte>;
 
-inline ByteView AsBytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline ByteView AsBytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 inline std::string_view AsText(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

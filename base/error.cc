@@ -37,7 +37,9 @@ constexpr std::array<ErrorTraits, kErrorCodeCount> kTraits = {{
 
 }  // namespace
 
-const ErrorTraits& TraitsOf(ErrorCode code) { return kTraits[static_cast<size_t>(code)]; }
+const ErrorTraits& TraitsOf(ErrorCode code) {
+  return kTraits[static_cast<size_t>(code)];
+}
 
 std::string Error::Text() const {
   if (code != ErrorCode::kSystem || sys_errno == 0) return message;

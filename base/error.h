@@ -42,9 +42,9 @@ enum class ErrorCode : uint8_t {
 inline constexpr int kErrorCodeCount = static_cast<int>(ErrorCode::kKmsDisabled) + 1;
 
 struct ErrorTraits {
-  std::string_view label;  // metric label and JSON name, e.g. "wrong_key"
-  int sys_errno;           // what a program sees; kSystem carries its own
-  int exit_code;           // what the command line returns
+  std::string_view label;    // metric label and JSON name, e.g. "wrong_key"
+  int sys_errno;             // what a program sees; kSystem carries its own
+  int exit_code;             // what the command line returns
   std::string_view meaning;  // one line for the manual
 };
 
@@ -75,7 +75,9 @@ std::unexpected<Error> FailErrno(int sys_errno, std::string what);
 inline std::unexpected<Error> FailErrno(int sys_errno) {
   return std::unexpected<Error>(Error{ErrorCode::kSystem, sys_errno, {}});
 }
-inline std::unexpected<Error> FailErrno() { return FailErrno(errno); }
+inline std::unexpected<Error> FailErrno() {
+  return FailErrno(errno);
+}
 
 namespace internal {
 template <typename T>
@@ -86,9 +88,10 @@ T Take(std::expected<T, Error>&& result) {
 }  // namespace tdefs
 
 // The value of a Result expression, or a return of its error from the enclosing function. Not to be nested.
-#define TRY(expression)                                                                       \
-  __extension__({                                                                             \
-    auto try_result_ = (expression);                                                          \
-    if (!try_result_) [[unlikely]] return std::unexpected(std::move(try_result_).error());    \
-    ::tdefs::internal::Take(std::move(try_result_));                                          \
+#define TRY(expression)                                       \
+  __extension__({                                             \
+    auto try_result_ = (expression);                          \
+    if (!try_result_) [[unlikely]]                            \
+      return std::unexpected(std::move(try_result_).error()); \
+    ::tdefs::internal::Take(std::move(try_result_));          \
   })

@@ -56,7 +56,8 @@ Status ReplaceFileAt(int dir_fd, const std::string& name, ByteView content) {
     UniqueFd fd = TRY(OpenAt(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
     TRY(WriteAt(fd.get(), content, 0));
     if (::fsync(fd.get()) != 0) return FailErrno(errno, "fsync " + temporary);
-    if (::renameat(dir_fd, temporary.c_str(), dir_fd, name.c_str()) != 0) return FailErrno(errno, "rename " + temporary);
+    if (::renameat(dir_fd, temporary.c_str(), dir_fd, name.c_str()) != 0)
+      return FailErrno(errno, "rename " + temporary);
     if (::fsync(dir_fd) != 0) return FailErrno(errno, "fsync of the directory of " + name);
     return {};
   };

@@ -2,16 +2,19 @@
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
 
 #include <memory>
+#include <vector>
 
 namespace tdefs {
 namespace {
 
 struct State {
-  std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>(
-      "tdefs", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  std::shared_ptr<spdlog::logger> logger =
+      std::make_shared<spdlog::logger>("tdefs", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   bool json = false;
   bool redact_paths = true;
 };
@@ -23,28 +26,30 @@ State& GetState() {
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
-// The message as the inside of a JSON string (RFC 8259 section 7); bytes above 0x7f pass as they are.
-std::string EscapeJson(std::string_view text) {
-  std::string escaped;
-  for (char c : text) {
-    if (c == '"' || c == '\\') {
-      escaped += '\\';
-      escaped += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      escaped += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
+// The message as a JSON string with its quotes; bytes that are no UTF-8 (file names) become U+FFFD.
+std::string ToJson(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::vector<spdlog::sink_ptr> MakeSinks(const LogOptions& options) {
+  if (!options.file.empty()) return {std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file)};
+  auto terminal = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  if (!options.syslog) return {terminal};
+  // What goes to the journal is for later; what matters at once is said on the terminal too, as long as there is one.
+  terminal->set_level(spdlog::level::warn);
+  return {terminal, std::make_shared<spdlog::sinks::syslog_sink_mt>("tdefs", LOG_PID, LOG_DAEMON, false)};
 }
 
 }  // namespace
@@ -52,13 +57,8 @@ std::string EscapeJson(std::string_view text) {
 Status SetUpLogging(const LogOptions& options) {
   State& state = GetState();
   try {
-    spdlog::sink_ptr sink;
-    if (options.file.empty()) {
-      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    } else {
-      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
-    }
-    state.logger = std::make_shared<spdlog::logger>("tdefs", std::move(sink));
+    const std::vector<spdlog::sink_ptr> sinks = MakeSinks(options);
+    state.logger = std::make_shared<spdlog::logger>("tdefs", sinks.begin(), sinks.end());
   } catch (const spdlog::spdlog_ex& error) {
     return Fail(ErrorCode::kBadConfig, fmt::format("log file {}: {}", options.file, error.what()));
   }
@@ -66,22 +66,26 @@ Status SetUpLogging(const LogOptions& options) {
   state.redact_paths = options.redact_paths && options.level != LogLevel::kDebug;
   state.logger->set_level(ToSpdlog(options.level));
   state.logger->flush_on(spdlog::level::info);
-  state.logger->set_pattern(options.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})"
+  state.logger->set_pattern(options.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%v})"
                                          : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   return {};
 }
 
-bool LogEnabled(LogLevel level) { return GetState().logger->should_log(ToSpdlog(level)); }
+bool LogEnabled(LogLevel level) {
+  return GetState().logger->should_log(ToSpdlog(level));
+}
 
 void LogMessage(LogLevel level, std::string_view message) {
   State& state = GetState();
   if (state.json) {
-    state.logger->log(ToSpdlog(level), EscapeJson(message));
+    state.logger->log(ToSpdlog(level), ToJson(message));
   } else {
     state.logger->log(ToSpdlog(level), message);
   }
 }
 
-std::string_view LogPath(std::string_view path) { return GetState().redact_paths ? "<redacted>" : path; }
+std::string_view LogPath(std::string_view path) {
+  return GetState().redact_paths ? "<redacted>" : path;
+}
 
 }  // namespace tdefs

@@ -16,8 +16,9 @@ enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
 struct LogOptions {
   LogLevel level = LogLevel::kInfo;
   bool json = false;
-  std::string file;           // empty: standard error
-  bool redact_paths = true;   // LogPath() hides names unless the level is debug
+  std::string file;          // empty: standard error
+  bool syslog = false;       // without a file: to syslog (the journal), and only warnings to standard error
+  bool redact_paths = true;  // LogPath() hides names unless the level is debug
 };
 
 // Replaces the program's logger. Called once, before threads start; until then messages go to standard error as text.

@@ -8,11 +8,16 @@ namespace tdefs {
 
 std::string_view MethodName(Method method) {
   switch (method) {
-    case Method::kPlaintext: return "plaintext";
-    case Method::kAes128Ctr: return "aes128-ctr";
-    case Method::kAes192Ctr: return "aes192-ctr";
-    case Method::kAes256Ctr: return "aes256-ctr";
-    case Method::kSm4Ctr: return "sm4-ctr";
+    case Method::kPlaintext:
+      return "plaintext";
+    case Method::kAes128Ctr:
+      return "aes128-ctr";
+    case Method::kAes192Ctr:
+      return "aes192-ctr";
+    case Method::kAes256Ctr:
+      return "aes256-ctr";
+    case Method::kSm4Ctr:
+      return "sm4-ctr";
   }
   return "unknown";
 }
@@ -34,11 +39,15 @@ std::optional<Method> MethodFromNumber(uint8_t number) {
 
 size_t MethodKeyBytes(Method method) {
   switch (method) {
-    case Method::kPlaintext: return 0;
+    case Method::kPlaintext:
+      return 0;
     case Method::kAes128Ctr:
-    case Method::kSm4Ctr: return 16;
-    case Method::kAes192Ctr: return 24;
-    case Method::kAes256Ctr: return 32;
+    case Method::kSm4Ctr:
+      return 16;
+    case Method::kAes192Ctr:
+      return 24;
+    case Method::kAes256Ctr:
+      return 32;
   }
   return 0;
 }

@@ -65,7 +65,7 @@ std::string HintFor(const Error& error) {
     case ErrorCode::kNotMounted:
       return "tdefs status lists the mounts of this machine";
     case ErrorCode::kProblemsFound:
-      return "harmless leftovers go at the next mount; restore damaged files from a backup";
+      return "stale entries are harmless; restore damaged files from a backup";
     case ErrorCode::kInsecureKey:
       return "make a key with tdefs genkey KEYFILE and give it with --key-file KEYFILE";
     case ErrorCode::kCrypto:

@@ -73,8 +73,7 @@ Status ServeInBackground(const Config& config) {
   auto serve = [&](const std::function<void()>& on_ready) -> Status {
     PrepareToServe();
     LogOptions log = config.log;
-    // Until the mount answers, messages without a log file go to the terminal: only those that matter there.
-    if (log.file.empty()) log.level = std::max(log.level, LogLevel::kWarn);
+    log.syslog = true;  // where there is no log file: the terminal is left once the mount answers
     TRY(SetUpLogging(log));
     Status served = ServeMount(config, on_ready);
     // Without a log file the terminal has it from the parent.

@@ -15,8 +15,8 @@ struct Caller {
   pid_t pid = 0;  // in our pid namespace; whose supplementary groups count, 0 if unknown
 };
 
-// Puts on the caller's filesystem identity for this thread only, by raw system calls (glibc's would change all threads).
-// A daemon that is not root keeps its own identity and only the umask is used.
+// Puts on the caller's filesystem identity for this thread only, by raw system calls (glibc's would change all
+// threads). A daemon that is not root keeps its own identity and only the umask is used.
 class CallerScope {
  public:
   explicit CallerScope(const Caller& caller);

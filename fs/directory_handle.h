@@ -21,8 +21,8 @@ class DirectoryHandle {
   struct Item {
     const char* name = nullptr;  // null at the end; valid until the next call
     ino_t ino = 0;
-    mode_t type = 0;    // S_IFMT bits, 0 if unknown
-    off_t next = 0;     // where to go on after this item
+    mode_t type = 0;  // S_IFMT bits, 0 if unknown
+    off_t next = 0;   // where to go on after this item
   };
   // Calls `visit` for each item from `offset` on until it returns false or there are no more.
   template <typename Visit>
@@ -56,9 +56,9 @@ class DirectoryHandle {
   const std::unique_ptr<DIR, Close> stream_;
   const InodePtr inode_;
   std::mutex mutex_;
-  off_t position_ = 0;       // where the stream stands; guarded by mutex_
-  Item refused_;             // read but not taken; its name lives in the stream until the next read; guarded by mutex_
-  off_t refused_from_ = 0;   // the offset that leads to it; guarded by mutex_
+  off_t position_ = 0;      // where the stream stands; guarded by mutex_
+  Item refused_;            // read but not taken; its name lives in the stream until the next read; guarded by mutex_
+  off_t refused_from_ = 0;  // the offset that leads to it; guarded by mutex_
 };
 
 }  // namespace tdefs

@@ -12,7 +12,10 @@ namespace tdefs {
 
 struct FileHandle {
   FileHandle(InodePtr of, std::shared_ptr<OpenFile> content, bool direct_io, VolumeStatistics& counters)
-      : inode(std::move(of)), file(std::move(content)), direct(direct_io), errors_seen(file->errors()),
+      : inode(std::move(of)),
+        file(std::move(content)),
+        direct(direct_io),
+        errors_seen(file->errors()),
         statistics(counters) {
     statistics.open_files.fetch_add(1, std::memory_order_relaxed);
   }

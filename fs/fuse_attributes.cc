@@ -72,9 +72,8 @@ void GetXattr(fuse_req_t request, fuse_ino_t node, const char* name, size_t size
 }
 
 void ListXattr(fuse_req_t request, fuse_ino_t node, size_t size) {
-  Answer(request, [&] {
-    ReplyXattr(request, size, [&](ByteSpan names) { return VolumeOf(request).ListXattr(node, names); });
-  });
+  Answer(request,
+         [&] { ReplyXattr(request, size, [&](ByteSpan names) { return VolumeOf(request).ListXattr(node, names); }); });
 }
 
 void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value, size_t size, int flags) {

@@ -7,7 +7,9 @@
 namespace tdefs {
 namespace {
 
-DirectoryHandle& HandleOf(const struct fuse_file_info* info) { return *reinterpret_cast<DirectoryHandle*>(info->fh); }
+DirectoryHandle& HandleOf(const struct fuse_file_info* info) {
+  return *reinterpret_cast<DirectoryHandle*>(info->fh);
+}
 
 void OpenDirectory(fuse_req_t request, fuse_ino_t node, struct fuse_file_info* info) {
   Answer(request, [&] {

@@ -8,7 +8,9 @@
 namespace tdefs {
 namespace {
 
-FileHandle& HandleOf(const struct fuse_file_info* info) { return *reinterpret_cast<FileHandle*>(info->fh); }
+FileHandle& HandleOf(const struct fuse_file_info* info) {
+  return *reinterpret_cast<FileHandle*>(info->fh);
+}
 
 // The page cache of the mount is always right, since nobody else changes the backing files: it outlives a close.
 void FillOpen(struct fuse_file_info* info, FileHandle* handle) {
@@ -96,8 +98,8 @@ void Seek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, struct fuse_
 // Inode flags and generation, which RocksDB and lsattr ask for. Nothing that changes a file goes this way.
 void Ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, struct fuse_file_info* info, unsigned flags,
            const void*, size_t, size_t out_size) {
-  const bool known = command == static_cast<unsigned>(FS_IOC_GETFLAGS) ||
-                     command == static_cast<unsigned>(FS_IOC_GETVERSION);
+  const bool known =
+      command == static_cast<unsigned>(FS_IOC_GETFLAGS) || command == static_cast<unsigned>(FS_IOC_GETVERSION);
   if (!known || (flags & (FUSE_IOCTL_COMPAT | FUSE_IOCTL_DIR)) != 0 || out_size < sizeof(int)) {
     fuse_reply_err(request, ENOTTY);
     return;

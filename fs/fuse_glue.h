@@ -17,26 +17,32 @@ struct FuseContext {
   Volume* volume = nullptr;
   MountConfig mount;
   double cache_timeout_s = 0;
-  std::atomic<bool> init_pending = false;   // the next reply is INIT's: the kernel asks nothing else before it
-  std::atomic<uint32_t> init_offered = 0;   // what the kernel offered in it
+  std::atomic<bool> init_pending = false;  // the next reply is INIT's: the kernel asks nothing else before it
+  std::atomic<uint32_t> init_offered = 0;  // what the kernel offered in it
 };
 
-inline FuseContext& ContextOf(fuse_req_t request) { return *static_cast<FuseContext*>(fuse_req_userdata(request)); }
-inline Volume& VolumeOf(fuse_req_t request) { return *ContextOf(request).volume; }
+inline FuseContext& ContextOf(fuse_req_t request) {
+  return *static_cast<FuseContext*>(fuse_req_userdata(request));
+}
+inline Volume& VolumeOf(fuse_req_t request) {
+  return *ContextOf(request).volume;
+}
 
 inline Caller CallerOf(fuse_req_t request) {
   const struct fuse_ctx* context = fuse_req_ctx(request);
   return {context->uid, context->gid, context->umask, context->pid};
 }
 
-// True while this thread handles a request in which the kernel asks for set-id bits to be cleared; libfuse 3.14 does not
-// pass that on, so the session reads it from the request itself.
+// True while this thread handles a request in which the kernel asks for set-id bits to be cleared; libfuse 3.14 does
+// not pass that on, so the session reads it from the request itself.
 bool& KillSetIdRequested();
 
 inline void ReplyStatus(fuse_req_t request, const Status& status) {
   fuse_reply_err(request, status ? 0 : status.error().Errno());
 }
-inline void ReplyError(fuse_req_t request, const Error& error) { fuse_reply_err(request, error.Errno()); }
+inline void ReplyError(fuse_req_t request, const Error& error) {
+  fuse_reply_err(request, error.Errno());
+}
 
 inline fuse_entry_param ToFuse(const FuseContext& context, const Entry& entry) {
   fuse_entry_param out{};

@@ -31,8 +31,7 @@ void ForgetMulti(fuse_req_t request, size_t count, struct fuse_forget_data* forg
 }
 
 void MakeDirectory(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
-  Answer(request,
-         [&] { ReplyEntry(request, VolumeOf(request).MakeDirectory(parent, name, mode, CallerOf(request))); });
+  Answer(request, [&] { ReplyEntry(request, VolumeOf(request).MakeDirectory(parent, name, mode, CallerOf(request))); });
 }
 
 void MakeNode(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
@@ -41,8 +40,7 @@ void MakeNode(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 }
 
 void MakeSymlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
-  Answer(request,
-         [&] { ReplyEntry(request, VolumeOf(request).MakeSymlink(parent, name, target, CallerOf(request))); });
+  Answer(request, [&] { ReplyEntry(request, VolumeOf(request).MakeSymlink(parent, name, target, CallerOf(request))); });
 }
 
 void Link(fuse_req_t request, fuse_ino_t node, fuse_ino_t new_parent, const char* new_name) {

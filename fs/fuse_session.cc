@@ -67,7 +67,9 @@ void Negotiate(void* user_data, struct fuse_conn_info* connection) {
   connection->time_gran = 1;
 }
 
-ssize_t ReadRequest(int fd, void* buffer, size_t size, void*) { return ::read(fd, buffer, size); }
+ssize_t ReadRequest(int fd, void* buffer, size_t size, void*) {
+  return ::read(fd, buffer, size);
+}
 
 // libfuse's replies pass here, so that the one to INIT can be completed.
 ssize_t WriteReply(int fd, struct iovec* parts, int count, void* user_data) {
@@ -103,7 +105,9 @@ struct FuseSession::Impl {
 
 FuseSession::FuseSession(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 FuseSession::~FuseSession() = default;
-void FuseSession::Unmount() { impl_->Unmount(); }
+void FuseSession::Unmount() {
+  impl_->Unmount();
+}
 void FuseSession::Abort() {
   const std::string minor = impl_->device.substr(impl_->device.find(':') + 1);
   impl_->WriteControl("/sys/fs/fuse/connections/" + minor + "/abort", "1");

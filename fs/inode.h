@@ -54,24 +54,24 @@ struct Inode {
   uint64_t lookup_count = 0;  // guarded by the table's shard
 
   // How to reach the backing file: a file handle, or, where there are none, a descriptor that stays open.
-  Bytes handle;                                     // set before the inode is published
+  Bytes handle;  // set before the inode is published
   std::mutex descriptor_mutex;
-  std::shared_ptr<const UniqueFd> descriptor;       // O_PATH; guarded by descriptor_mutex
-  bool descriptor_pinned = false;                   // not to be dropped: no handle, or unlinked; as above
+  std::shared_ptr<const UniqueFd> descriptor;  // O_PATH; guarded by descriptor_mutex
+  bool descriptor_pinned = false;              // not to be dropped: no handle, or unlinked; as above
 
   // Held alone while names in this directory change, here and in the dictionary; shared while a name is looked up and
   // matched with the dictionary. Lock order: of two directories the one with the smaller id first; then a file's mutex.
   std::shared_mutex names_mutex;
 
   std::mutex mutex;
-  std::optional<DirId> directory;        // of a directory: its node in the dictionary; set before publishing
-  std::optional<RecordId> record;        // of a regular file: pinned; guarded by mutex
-  bool revived = false;                  // came back by number, with no name known: its tag alone vouches for it;
-                                         // set before publishing
-  bool record_conflict = false;          // two names of this file have different records; guarded by mutex
-  std::weak_ptr<OpenFile> open_file;     // guarded by mutex
-  std::atomic<bool> removed = false;     // has lost its last name
-  std::atomic<Sequence> sequence = 0;    // the last dictionary change that concerns it (R4)
+  std::optional<DirId> directory;      // of a directory: its node in the dictionary; set before publishing
+  std::optional<RecordId> record;      // of a regular file: pinned; guarded by mutex
+  bool revived = false;                // came back by number, with no name known: its tag alone vouches for it;
+                                       // set before publishing
+  bool record_conflict = false;        // two names of this file have different records; guarded by mutex
+  std::weak_ptr<OpenFile> open_file;   // guarded by mutex
+  std::atomic<bool> removed = false;   // has lost its last name
+  std::atomic<Sequence> sequence = 0;  // the last dictionary change that concerns it (R4)
 
   // The sequence only grows.
   void Depend(Sequence change) {

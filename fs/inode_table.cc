@@ -17,7 +17,9 @@ constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME;
 
 struct HandleBuffer {
   alignas(struct file_handle) std::byte bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
-  struct file_handle* get() { return reinterpret_cast<struct file_handle*>(bytes); }
+  struct file_handle* get() {
+    return reinterpret_cast<struct file_handle*>(bytes);
+  }
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 // InodeTable: all inodes the kernel remembers, with its lookup counts; and access to their backing files with a bounded
 // number of descriptors.
 //
-// An inode is reached by the file handle of the backing filesystem (open_by_handle_at, for which one must be root) and a
-// cache of at most kDescriptorsMax O_PATH descriptors. Without file handles every inode keeps its descriptor.
+// An inode is reached by the file handle of the backing filesystem (open_by_handle_at, for which one must be root) and
+// a cache of at most kDescriptorsMax O_PATH descriptors. Without file handles every inode keeps its descriptor.
 //
 // Thread-safe. Shard mutexes are leaves: nothing else is locked under them but descriptor mutexes.
 #pragma once

@@ -6,6 +6,8 @@
 
 namespace tdefs {
 
-inline std::string MagicLink(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+inline std::string MagicLink(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
 
 }  // namespace tdefs

@@ -34,7 +34,8 @@ Result<std::string> ResolvedDirectory(const std::string& path, const char* what)
   if (::realpath(path.c_str(), resolved) == nullptr) return FailErrno(errno, std::string(what) + " " + path);
   struct stat attributes;
   if (::stat(resolved, &attributes) != 0) return FailErrno(errno, std::string(what) + " " + path);
-  if (!S_ISDIR(attributes.st_mode)) return Fail(ErrorCode::kBadPath, std::string(what) + " is not a directory: " + path);
+  if (!S_ISDIR(attributes.st_mode))
+    return Fail(ErrorCode::kBadPath, std::string(what) + " is not a directory: " + path);
   return std::string(resolved);
 }
 
@@ -88,8 +89,8 @@ Status Serve(const Config& config, KeyManager& keys, int signal_fd, const std::f
   if (!finished) return FailErrno(errno, "eventfd");
   UniqueFd backing = TRY(OpenAt(AT_FDCWD, config.store.backing_dir, O_RDONLY | O_DIRECTORY));
   UniqueFd store_dir = TRY(OpenAt(backing.get(), kStoreDirName, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  auto volume = TRY(Volume::Create(std::move(backing), keys, {config.mount.read_only, config.mount.direct_io},
-                                   statistics));
+  auto volume =
+      TRY(Volume::Create(std::move(backing), keys, {config.mount.read_only, config.mount.direct_io}, statistics));
   auto session = TRY(FuseSession::Mount(*volume, config));
   auto control = TRY(ControlServer::Start(store_dir.get(), {&keys, &statistics, &config}));
   Healer healer(*volume);
@@ -125,7 +126,7 @@ Status ServeMount(const Config& config, const std::function<void()>& on_ready) {
   TRY(CheckMountPaths(config.store.backing_dir, config.store.mount_point));
   // Before any thread starts: a signal must find no thread that would take it.
   UniqueFd signals = TRY(SignalFd());
-  ::umask(0);  // modes come from the callers
+  ::umask(0);                                           // modes come from the callers
   if (::geteuid() == 0) (void)::setgroups(0, nullptr);  // root's own groups must not count for callers
   auto keys = TRY(KeyManager::Open(config.store.backing_dir, config.encryption, config.mount.flush_interval_ms,
                                    KeyManager::Access::kMount));

@@ -8,8 +8,8 @@
 
 namespace tdefs {
 
-// Opens the store at config.store.backing_dir, mounts it at config.store.mount_point and serves until it is unmounted or
-// SIGTERM or SIGINT arrives; then marks the store clean. Calls on_ready from another thread once the mount answers.
+// Opens the store at config.store.backing_dir, mounts it at config.store.mount_point and serves until it is unmounted
+// or SIGTERM or SIGINT arrives; then marks the store clean. Calls on_ready from another thread once the mount answers.
 // Requires: both paths are absolute and resolved, logging is set up, no other threads run yet.
 Status ServeMount(const Config& config, const std::function<void()>& on_ready);
 

@@ -37,8 +37,8 @@ Result<std::shared_ptr<OpenFile>> OpenFile::Create(UniqueFd fd, bool writable, C
                                                    VolumeStatistics& statistics) {
   struct stat attributes;
   if (::fstat(fd.get(), &attributes) != 0) return FailErrno();
-  return std::shared_ptr<OpenFile>(new OpenFile(std::move(fd), writable, std::move(key),
-                                                static_cast<uint64_t>(attributes.st_size), statistics));
+  return std::shared_ptr<OpenFile>(
+      new OpenFile(std::move(fd), writable, std::move(key), static_cast<uint64_t>(attributes.st_size), statistics));
 }
 
 FileRecord OpenFile::record() const {
@@ -79,7 +79,8 @@ Result<size_t> OpenFile::ReadStored(uint64_t offset, ByteSpan out, bool direct) 
     size_t n = 0;
     if (direct_fd >= 0) {
       // The buffer is whole pages; past the end of the file the kernel returns less than was asked for.
-      ssize_t got = ::pread(direct_fd, out.data() + done, AlignUp(wanted, kPageBytes), static_cast<off_t>(offset + done));
+      ssize_t got =
+          ::pread(direct_fd, out.data() + done, AlignUp(wanted, kPageBytes), static_cast<off_t>(offset + done));
       n = got < 0 ? TRY(ReadAt(fd_.get(), out.subspan(done, wanted), offset + done))
                   : std::min(static_cast<size_t>(got), wanted);
       if (got >= 0 && n < wanted) n += TRY(ReadAt(fd_.get(), out.subspan(done + n, wanted - n), offset + done + n));

@@ -86,8 +86,8 @@ class OpenFile {
   const UniqueFd fd_;
   const bool writable_;
   mutable std::shared_mutex mutex_;
-  ContentKey key_;                     // guarded by mutex_
-  std::atomic<uint64_t> size_bytes_;   // changed with mutex_ held alone
+  ContentKey key_;                    // guarded by mutex_
+  std::atomic<uint64_t> size_bytes_;  // changed with mutex_ held alone
   VolumeStatistics& statistics_;
 
   std::once_flag direct_once_;

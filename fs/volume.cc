@@ -18,7 +18,9 @@ Result<std::unique_ptr<Volume>> Volume::Create(UniqueFd backing_fd, KeyManager& 
   return volume;
 }
 
-bool Volume::IsHidden(NodeId parent, std::string_view name) { return parent == kRootNode && name == kStoreDirName; }
+bool Volume::IsHidden(NodeId parent, std::string_view name) {
+  return parent == kRootNode && name == kStoreDirName;
+}
 
 // The store's own directory can be neither made nor replaced.
 Status Volume::CheckName(NodeId parent, const char* name) const {
@@ -60,8 +62,8 @@ Result<Entry> Volume::LookupSelf(NodeId id) {
   return Entry{same->id, same->Generation(), ToStat(attributes)};
 }
 
-// A program opens a file handle that it kept, of an inode the kernel has forgotten. A directory is looked up by the path
-// that the backing filesystem gives it; a file has no certain name, but its tag proves that it is this store's.
+// A program opens a file handle that it kept, of an inode the kernel has forgotten. A directory is looked up by the
+// path that the backing filesystem gives it; a file has no certain name, but its tag proves that it is this store's.
 Result<Entry> Volume::Revive(NodeId id) {
   UniqueFd fd = TRY(table_->OpenByNumber(id));
   const struct statx attributes = TRY(InodeTable::Stat(fd.get(), ""));
@@ -97,8 +99,8 @@ Result<struct statvfs> Volume::Capacity() {
   return capacity;
 }
 
-// A backing change that the dictionary could not take (its disk is full) is not undone: the tags still tell all, so they
-// are given the last word from now on and until the next mount has healed the dictionary (R2, R8).
+// A backing change that the dictionary could not take (its disk is full) is not undone: the tags still tell all, so
+// they are given the last word from now on and until the next mount has healed the dictionary (R2, R8).
 void Volume::Changed(Inode& inode, const Result<Sequence>& change, const char* what) {
   if (change) {
     inode.Depend(*change);

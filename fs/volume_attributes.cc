@@ -13,7 +13,9 @@
 namespace tdefs {
 namespace {
 
-bool IsTag(std::string_view name) { return name == kTagXattrName; }
+bool IsTag(std::string_view name) {
+  return name == kTagXattrName;
+}
 
 }  // namespace
 

@@ -9,9 +9,13 @@
 namespace tdefs {
 namespace {
 
-bool IsReadOnlyError(int error) { return error == EACCES || error == EROFS || error == EPERM || error == ETXTBSY; }
+bool IsReadOnlyError(int error) {
+  return error == EACCES || error == EROFS || error == EPERM || error == ETXTBSY;
+}
 
-bool WantsWriting(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
+bool WantsWriting(int flags) {
+  return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+}
 
 }  // namespace
 
@@ -104,8 +108,8 @@ Result<Volume::Opened> Volume::FinishCreate(Inode* dir, const char* name, Unique
   statistics_.creates.fetch_add(1, std::memory_order_relaxed);
   Opened opened;
   opened.entry = Entry{inode->id, inode->Generation(), ToStat(attributes)};
-  opened.handle = std::make_unique<FileHandle>(inode, std::move(file), options_.direct_io && (flags & O_DIRECT) != 0,
-                                               statistics_);
+  opened.handle =
+      std::make_unique<FileHandle>(inode, std::move(file), options_.direct_io && (flags & O_DIRECT) != 0, statistics_);
   return opened;
 }
 
@@ -157,8 +161,8 @@ Result<std::unique_ptr<FileHandle>> Volume::Open(NodeId id, int flags) {
   if (!inode->IsRegular()) return FailErrno(inode->IsDirectory() ? EISDIR : ENXIO);
   auto file = TRY(OpenContent(*inode, WantsWriting(flags)));
   if ((flags & O_TRUNC) != 0) TRY(Renew(*inode, *file));
-  return std::make_unique<FileHandle>(std::move(inode), std::move(file),
-                                      options_.direct_io && (flags & O_DIRECT) != 0, statistics_);
+  return std::make_unique<FileHandle>(std::move(inode), std::move(file), options_.direct_io && (flags & O_DIRECT) != 0,
+                                      statistics_);
 }
 
 Result<ByteView> Volume::Read(FileHandle& handle, uint64_t offset, size_t size, IoBuffer& buffer) {

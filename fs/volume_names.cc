@@ -48,7 +48,8 @@ Result<Entry> Volume::MakeNode(NodeId parent, const char* name, mode_t mode, dev
   InodePtr dir = TRY(table_->Get(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
-  const int made = MakeAs(caller, (mode & S_ISGID) != 0, [&] { return ::mknodat(descriptor->get(), name, mode, device); });
+  const int made =
+      MakeAs(caller, (mode & S_ISGID) != 0, [&] { return ::mknodat(descriptor->get(), name, mode, device); });
   if (made != 0) return FailErrno();
   return EntryOf(*dir, descriptor->get(), name);
 }

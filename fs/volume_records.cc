@@ -78,8 +78,8 @@ void Volume::HealName(Inode& dir, const char* name, Inode& inode, std::optional<
   // A name of a file that has another, healed name is a hard link of it. An entry that is wrong is never changed, since
   // other names may share it: this name gets a record of its own.
   const bool known_is_right = inode.record && files.Get(*inode.record) == tag;
-  auto change = known_is_right ? files.Link(*dir.directory, name, *inode.record)
-                               : files.Insert(*dir.directory, name, tag);
+  auto change =
+      known_is_right ? files.Link(*dir.directory, name, *inode.record) : files.Insert(*dir.directory, name, tag);
   if (!change) {
     Log(LogLevel::kError, "file dictionary: healing failed: {}", change.error().Text());
     return;
@@ -140,7 +140,8 @@ Result<ContentKey> Volume::Verify(Inode& inode, int fd) {
     return refuse(ErrorCode::kForeign, "it has content, but neither tag nor record");
   }
   const FileRecord& record = **tag;
-  if (!inode.record && !inode.removed && !inode.revived) return refuse(ErrorCode::kTampered, "it has a tag, but no record");
+  if (!inode.record && !inode.removed && !inode.revived)
+    return refuse(ErrorCode::kTampered, "it has a tag, but no record");
   if (inode.record && keys_.files().Get(*inode.record) != record) {
     return refuse(ErrorCode::kTampered, "its tag and its record differ");
   }

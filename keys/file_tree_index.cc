@@ -1,8 +1,12 @@
 #include "keys/file_tree_index.h"
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
-#include <random>
+
+#include "base/bytes.h"
+#include "base/require.h"
+#include "crypto/random.h"
 
 namespace tdefs {
 namespace {
@@ -16,9 +20,11 @@ uint64_t Mix(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+// So that nobody can choose names that collide.
 uint64_t RandomSeed() {
-  std::random_device device;  // getrandom(2); the seed is no secret that outlives the process
-  return uint64_t{device()} << 32 | device();
+  std::array<std::byte, sizeof(uint64_t)> seed;
+  Require(FillRandom(seed).has_value(), "random bytes for the index of names");
+  return LoadBigEndian<uint64_t>(seed.data());
 }
 
 }  // namespace

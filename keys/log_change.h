@@ -7,7 +7,8 @@
 //   rename            4  path, path             a file or a whole subtree; replaces what stands at the second path
 //   exchange          5  path, path
 //   update            6  path, file record      for all names of the file at the path
-//   mark              7  u8 state               0: orderly unmount, healing left over; 1: orderly unmount; 2: in use, so
+//   mark              7  u8 state               0: orderly unmount, healing left over; 1: orderly unmount; 2: in use,
+//   so
 //                                               that a log that ends with it was not left in order
 // A compaction writes the whole tree as a listing at the start of a log; it names directories by number, so that a tree
 // deeper than the longest path can be written too, and so that it loads fast:

@@ -16,7 +16,7 @@ skip() { printf 'skipped: %s: %s: %s\n' "$suite" "$1" "$2"; }
 check() {
   local name=$1 output status
   shift
-  output=$("$@" 2>&1 </dev/null)
+  output=$("$@" 2>&1 </dev/null | tr -d '\0'; exit "${PIPESTATUS[0]}")
   status=$?
   if [ $status -eq 0 ]; then ok "$name"; else fail "$name" "exit code $status: $*" "$output"; fi
   return $status
@@ -26,7 +26,7 @@ check() {
 refused() {
   local name=$1 pattern=$2 output status
   shift 2
-  output=$("$@" 2>&1 </dev/null)
+  output=$("$@" 2>&1 </dev/null | tr -d '\0'; exit "${PIPESTATUS[0]}")
   status=$?
   if [ $status -eq 0 ]; then fail "$name" "succeeded: $*" "$output"
   elif [ $status -ge 126 ]; then fail "$name" "exit code $status: $*" "$output"

@@ -10,7 +10,7 @@ mkfs.ext4 -q -m 0 "$workspace/image"
 mount -o loop "$workspace/image" "$disk" 2>"$workspace/output" || { skip "all" "no loop device: $(cat "$workspace/output")"; finish; }
 store=$disk/backing mountpoint=$workspace/mount key=$workspace/key
 mkdir "$store" "$mountpoint"
-"$tdefs" genkey "$key" >/dev/null
+"$tdefs" genkey "$key" >/dev/null 2>&1
 "$tdefs" init "$store" --key-file "$key" >/dev/null || { fail "init"; finish; }
 mount_store || finish
 

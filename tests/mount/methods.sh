@@ -71,7 +71,7 @@ content 1 >"$store/dir/old"
 cp -p "$store/dir/old" "$store/dir/linked.tmp" && ln "$store/dir/old" "$store/dir/linked"
 ln -s dir/old "$store/symlink"
 : >"$store/empty"
-"$tdefs" genkey "$workspace/import/key" >/dev/null
+"$tdefs" genkey "$workspace/import/key" >/dev/null 2>&1
 refused "init refuses a directory with files" 'import' "$tdefs" init "$store" --key-file "$workspace/import/key"
 new_store import --import || finish
 mount_store || finish

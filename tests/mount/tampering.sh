@@ -10,7 +10,7 @@ begin() {
   for name in a b c; do echo "content of $name" >"$mountpoint/$name"; done
   unmount_store
 }
-tag_of() { getfattr --only-values -n "$tag" "$store/$1" | od -An -v -tx1 | tr -d ' \n'; }
+tag_of() { getfattr --absolute-names --only-values -n "$tag" "$store/$1" | od -An -v -tx1 | tr -d ' \n'; }
 unreadable() { refused "$1 is an I/O error" 'input/output' cat "$mountpoint/$2"; }
 served() { same "other files are served: $1" "content of c" "$(cat "$mountpoint/c")"; }
 reported() { unmount_store; refused "check reports: $1" . "$tdefs" check "$store"; }

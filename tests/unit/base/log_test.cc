@@ -48,6 +48,16 @@ TEST_F(LogTest, JsonLineIsJsonWhateverTheMessage) {
   EXPECT_TRUE(line["time"].is_string());
 }
 
+TEST_F(LogTest, JsonLineIsJsonForANameThatIsNoUtf8) {
+  options_.json = true;
+  ASSERT_TRUE(SetUpLogging(options_));
+  LogMessage(LogLevel::kInfo, "name \xff\xfe end");
+  ASSERT_EQ(Lines().size(), 1U);
+  const auto line = nlohmann::json::parse(Lines()[0], nullptr, false);
+  ASSERT_FALSE(line.is_discarded()) << Lines()[0];
+  EXPECT_EQ(line["message"], "name \xef\xbf\xbd\xef\xbf\xbd end");
+}
+
 TEST_F(LogTest, MessagesBelowTheLevelAreNotWritten) {
   options_.level = LogLevel::kWarn;
   ASSERT_TRUE(SetUpLogging(options_));

@@ -173,12 +173,18 @@ class Model {
     const uint64_t offset = Below(kSizeMax);
     const uint64_t length = 1 + (Below(4) == 0 ? Below(6000) : Below(40));
     switch (Below(8)) {
-      case 0: return Resize(Below(3) == 0 ? AlignDown(offset, 16) : offset);
-      case 1: return Zero("punch", FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
-      case 2: return Zero("zero range, size kept", FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length);
-      case 3: return Zero("zero range", FALLOC_FL_ZERO_RANGE, offset, length);
-      case 4: return Zero("allocate", 0, offset, length);
-      default: return Write(offset, length);
+      case 0:
+        return Resize(Below(3) == 0 ? AlignDown(offset, 16) : offset);
+      case 1:
+        return Zero("punch", FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+      case 2:
+        return Zero("zero range, size kept", FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length);
+      case 3:
+        return Zero("zero range", FALLOC_FL_ZERO_RANGE, offset, length);
+      case 4:
+        return Zero("allocate", 0, offset, length);
+      default:
+        return Write(offset, length);
     }
   }
   const Bytes& content() const { return content_; }
