@@ -21,7 +21,7 @@ processes_of() {  # PROGRAM TEXT
 }
 
 # Waits until a process has gone, at most a minute.
-await_end() { timeout 60 tail --pid="$1" -f /dev/null; }
+await_end() { timeout 60 tail --pid="$1" -s 0.02 -f /dev/null; }
 
 clean_up() {
   local status=$? mount process
@@ -29,7 +29,7 @@ clean_up() {
   cd /
   for mount in $(mounts_below_workspace); do umount -l "$mount" 2>/dev/null; done
   for process in "${remembered_processes[@]}" ${tdefs:+$(processes_of "$tdefs" "$workspace/")}; do
-    kill "$process" 2>/dev/null && { timeout 10 tail --pid="$process" -f /dev/null || kill -9 "$process"; }
+    kill "$process" 2>/dev/null && { timeout 10 tail --pid="$process" -s 0.02 -f /dev/null || kill -9 "$process"; }
   done
   losetup -l -n -O NAME,BACK-FILE 2>/dev/null | awk -v below="$workspace/" 'index($2, below) == 1 {print $1}' |
     xargs -r -n 1 losetup -d

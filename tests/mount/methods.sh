@@ -10,7 +10,7 @@ marker=$(new_marker)
 content() { printf '%s of file %s\n' "$marker" "$1"; seq "$1" $(($1 + 3000)); }
 
 # method_of NAME: what tdefs says about a file of the mount.
-method_of() { "$tdefs" files "$mountpoint" --path "/$1" | grep -oE 'plaintext|(aes(128|192|256)|sm4)-ctr' | head -n 1; }
+method_of() { "$tdefs" files "$mountpoint" --path "/$1" | awk -F'\t' '{print $2}'; }
 
 new_store transitions --method aes256-ctr || finish
 number=0
