@@ -1,17 +1,20 @@
-// From statx to stat.
+// The attributes a program sees, from those of the backing file: every reply takes them from here.
 #pragma once
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "fs/inode.h"
+
 namespace tdefs {
 
-inline struct stat ToStat(const struct statx& from) {
+inline struct stat ShownAttributes(NodeId id, const struct statx& from) {
   struct stat to {};
   to.st_dev = makedev(from.stx_dev_major, from.stx_dev_minor);
   to.st_ino = from.stx_ino;
   to.st_mode = from.stx_mode;
-  to.st_nlink = from.stx_nlink;
+  // The root's links count its subdirectories; the store's own is not shown. Some filesystems do not count them.
+  to.st_nlink = from.stx_nlink - (id == kRootNode && from.stx_nlink > 2 ? 1 : 0);
   to.st_uid = from.stx_uid;
   to.st_gid = from.stx_gid;
   to.st_rdev = makedev(from.stx_rdev_major, from.stx_rdev_minor);

@@ -85,8 +85,7 @@ Json VolumeJson(const VolumeStatistics& s) {
           {"tampered_files", s.tampered_files.load()},
           {"foreign_files", s.foreign_files.load()},
           {"known_inodes", s.known_inodes.load()},
-          {"open_files", s.open_files.load()},
-          {"cached_descriptors", s.cached_descriptors.load()}};
+          {"open_files", s.open_files.load()}};
 }
 
 std::vector<ListedFile> ListFiles(const FileDictionary& files, std::string_view path) {

@@ -13,7 +13,7 @@ struct VolumeStatistics {
   Counter healed_files{0};           // records mended from tags after an unclean shutdown
   Counter tampered_files{0};         // refused: tag and dictionary disagree
   Counter foreign_files{0};          // refused: content without tag and record
-  Counter known_inodes{0}, open_files{0}, cached_descriptors{0};
+  Counter known_inodes{0}, open_files{0};
 };
 
 }  // namespace tdefs

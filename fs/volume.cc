@@ -50,7 +50,7 @@ Result<Entry> Volume::EntryOf(Inode& dir, int dir_fd, const char* name) {
     if (fresh.IsDirectory()) fresh.directory = fresh.files.Enter(*dir.directory, name);
   }));
   if (inode->IsRegular()) MatchName(dir, name, *inode, attributes.stx_size);
-  return Entry{inode->id, inode->Generation(), ToStat(attributes)};
+  return Entry{inode->id, inode->Generation(), ShownAttributes(inode->id, attributes)};
 }
 
 Result<Entry> Volume::LookupSelf(NodeId id) {
@@ -59,7 +59,7 @@ Result<Entry> Volume::LookupSelf(NodeId id) {
   auto descriptor = TRY(table_->Descriptor(**known));
   const struct statx attributes = TRY(InodeTable::Stat(descriptor->get(), ""));
   InodePtr same = TRY(table_->Enter(descriptor->get(), "", attributes, true, [](Inode&) {}));
-  return Entry{same->id, same->Generation(), ToStat(attributes)};
+  return Entry{same->id, same->Generation(), ShownAttributes(same->id, attributes)};
 }
 
 // A program opens a file handle that it kept, of an inode the kernel has forgotten. A directory is looked up by the
@@ -78,7 +78,7 @@ Result<Entry> Volume::Revive(NodeId id) {
   auto tag = ReadTag(fd.get(), true);
   if (!tag || !*tag) return FailErrno(ESTALE);
   InodePtr inode = TRY(table_->Enter(fd.get(), "", attributes, true, [](Inode& fresh) { fresh.revived = true; }));
-  return Entry{inode->id, inode->Generation(), ToStat(attributes)};
+  return Entry{inode->id, inode->Generation(), ShownAttributes(inode->id, attributes)};
 }
 
 // The entry of a path relative to the root of the volume; only the last inode keeps its lookup.

@@ -20,10 +20,10 @@ bool IsTag(std::string_view name) {
 }  // namespace
 
 Result<struct stat> Volume::GetAttributes(NodeId id, FileHandle* handle) {
-  if (handle != nullptr) return ToStat(TRY(InodeTable::Stat(handle->file->fd(), "")));
+  if (handle != nullptr) return ShownAttributes(id, TRY(InodeTable::Stat(handle->file->fd(), "")));
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = TRY(table_->Descriptor(*inode));
-  return ToStat(TRY(InodeTable::Stat(descriptor->get(), "")));
+  return ShownAttributes(id, TRY(InodeTable::Stat(descriptor->get(), "")));
 }
 
 // Owner before mode: a change of owner clears the set-id bits, which the new mode may hold.
@@ -49,7 +49,7 @@ Result<struct stat> Volume::SetAttributes(NodeId id, FileHandle* handle, const A
       return FailErrno();
     }
   }
-  return ToStat(TRY(InodeTable::Stat(fd, "")));
+  return ShownAttributes(id, TRY(InodeTable::Stat(fd, "")));
 }
 
 Status Volume::ClearSetId(NodeId id) {

@@ -107,7 +107,7 @@ Result<Volume::Opened> Volume::FinishCreate(Inode* dir, const char* name, Unique
   if (!change) (void)table_->PinDescriptor(*inode);  // without one, linkat will not find it
   statistics_.creates.fetch_add(1, std::memory_order_relaxed);
   Opened opened;
-  opened.entry = Entry{inode->id, inode->Generation(), ToStat(attributes)};
+  opened.entry = Entry{inode->id, inode->Generation(), ShownAttributes(inode->id, attributes)};
   opened.handle =
       std::make_unique<FileHandle>(inode, std::move(file), options_.direct_io && (flags & O_DIRECT) != 0, statistics_);
   return opened;
