@@ -20,8 +20,13 @@ processes_of() {  # PROGRAM TEXT
   done
 }
 
-# Waits until a process has gone, at most a minute.
-await_end() { timeout 60 tail --pid="$1" -s 0.02 -f /dev/null; }
+# Waits until a process has ended, at most so many seconds. One that only waits to be reaped has ended.
+await_end() {  # PROCESS [SECONDS]
+  python3 -c 'import os, select, sys
+try: process = os.pidfd_open(int(sys.argv[1]))
+except ProcessLookupError: sys.exit(0)
+sys.exit(0 if select.select([process], [], [], float(sys.argv[2]))[0] else 1)' "$1" "${2:-60}"
+}
 
 clean_up() {
   local status=$? mount process
@@ -29,7 +34,7 @@ clean_up() {
   cd /
   for mount in $(mounts_below_workspace); do umount -l "$mount" 2>/dev/null; done
   for process in "${remembered_processes[@]}" ${tdefs:+$(processes_of "$tdefs" "$workspace/")}; do
-    kill "$process" 2>/dev/null && { timeout 10 tail --pid="$process" -s 0.02 -f /dev/null || kill -9 "$process"; }
+    kill "$process" 2>/dev/null && { await_end "$process" 10 || kill -9 "$process"; }
   done
   losetup -l -n -O NAME,BACK-FILE 2>/dev/null | awk -v below="$workspace/" 'index($2, below) == 1 {print $1}' |
     xargs -r -n 1 losetup -d
