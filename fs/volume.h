@@ -115,8 +115,9 @@ class Volume {
   Result<Entry> LookupPath(const std::string& path);
   Result<Entry> EntryOf(Inode& dir, int dir_fd, const char* name);
   Status CheckName(NodeId parent, const char* name) const;
-  // Notes that the last name of a file goes away, so that it can still be reached; before the name is removed.
-  void BeforeLastName(int dir_fd, const char* name, bool& is_directory, InodePtr& inode);
+  // The inode, if it is known, whose last name is about to go; from here on it can be reached without one.
+  InodePtr BeforeLastName(int dir_fd, const char* name);
+  Status RemoveName(NodeId parent, const char* name, int flags);
   void Changed(Inode& inode, const Result<Sequence>& change, const char* what);
 
   // volume_records.cc

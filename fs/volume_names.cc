@@ -95,41 +95,32 @@ Result<Entry> Volume::Link(NodeId id, NodeId new_parent, const char* new_name) {
   return EntryOf(*dir, descriptor->get(), new_name);
 }
 
-void Volume::BeforeLastName(int dir_fd, const char* name, bool& is_directory, InodePtr& inode) {
+InodePtr Volume::BeforeLastName(int dir_fd, const char* name) {
   auto attributes = InodeTable::Stat(dir_fd, name);
-  if (!attributes) return;
-  is_directory = S_ISDIR(attributes->stx_mode);
-  if (!is_directory && attributes->stx_nlink > 1) return;
-  inode = table_->FindKnown(*attributes);
+  if (!attributes || (!S_ISDIR(attributes->stx_mode) && attributes->stx_nlink > 1)) return nullptr;
+  InodePtr inode = table_->FindKnown(*attributes);
   // Without a descriptor an unlinked file that is merely known would be gone; if there is none to be had, so be it.
   if (inode) (void)table_->PinDescriptor(*inode);
+  return inode;
 }
 
 Status Volume::Unlink(NodeId parent, const char* name) {
-  TRY(CheckName(parent, name));
-  InodePtr dir = TRY(table_->Get(parent));
-  auto descriptor = TRY(table_->Descriptor(*dir));
-  std::unique_lock lock(dir->names_mutex);
-  bool is_directory = false;
-  InodePtr last;
-  BeforeLastName(descriptor->get(), name, is_directory, last);
-  if (::unlinkat(descriptor->get(), name, 0) != 0) return FailErrno();
-  if (last) last->removed = true;
-  statistics_.removes.fetch_add(1, std::memory_order_relaxed);
-  Changed(*dir, keys_.files().Remove(*dir->directory, name), "a removal");
-  return {};
+  return RemoveName(parent, name, 0);
 }
 
 Status Volume::RemoveDirectory(NodeId parent, const char* name) {
+  return RemoveName(parent, name, AT_REMOVEDIR);
+}
+
+Status Volume::RemoveName(NodeId parent, const char* name, int flags) {
   TRY(CheckName(parent, name));
   InodePtr dir = TRY(table_->Get(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
-  bool is_directory = false;
-  InodePtr last;
-  BeforeLastName(descriptor->get(), name, is_directory, last);
-  if (::unlinkat(descriptor->get(), name, AT_REMOVEDIR) != 0) return FailErrno();
+  InodePtr last = BeforeLastName(descriptor->get(), name);
+  if (::unlinkat(descriptor->get(), name, flags) != 0) return FailErrno();
   if (last) last->removed = true;
+  statistics_.removes.fetch_add(1, std::memory_order_relaxed);
   Changed(*dir, keys_.files().Remove(*dir->directory, name), "a removal");
   return {};
 }
@@ -144,14 +135,13 @@ Status Volume::Rename(NodeId from_parent, const char* from, NodeId to_parent, co
   auto to_fd = TRY(table_->Descriptor(*to_dir));
   NamesLock lock(*from_dir, *to_dir);
   const struct statx source = TRY(InodeTable::Stat(from_fd->get(), from));
-  bool victim_is_directory = false;
   InodePtr victim;
   if ((flags & RENAME_EXCHANGE) == 0) {
     auto target = InodeTable::Stat(to_fd->get(), to);
     // Two names of one file: rename(2) does nothing, and neither must the dictionary.
     const bool same_file = target && InodeTable::KeyOf(*target) == InodeTable::KeyOf(source);
     if (same_file && flags == 0) return {};
-    if (target) BeforeLastName(to_fd->get(), to, victim_is_directory, victim);
+    if (target) victim = BeforeLastName(to_fd->get(), to);
   }
   if (::renameat2(from_fd->get(), from, to_fd->get(), to, flags) != 0) return FailErrno();
   if (victim) victim->removed = true;
