@@ -1,5 +1,4 @@
 // Fuzz target of the configuration and the mount options: no crash, and every error is kBadConfig in one line.
-// clang++ -fsanitize=fuzzer,address,undefined; seeds in tests/fuzz/corpus/config, replayed by tests/unit/config.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

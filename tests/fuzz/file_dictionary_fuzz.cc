@@ -3,19 +3,17 @@
 //   1  the rest follows a valid header
 //   2  the rest is the body of a record that verifies, so that the decoding behind the tag is reached as well
 // Whatever it is, opening never crashes, and what opens can be listed, compacted and opened again with the same
-// content. A unit test (log_fuzz_corpus_test) calls the same function for each file of
-// tests/fuzz/corpus/file_dictionary.
+// content.
 #include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <map>
 #include <string>
 
 #include "base/file_io.h"
-#include "base/unique_fd.h"
 #include "keys/file_dictionary.h"
 #include "keys/log_format.h"
+#include "tests/fuzz/directory.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
@@ -32,28 +30,6 @@ FileDictionary::Options Options(bool read_only) {
   options.flush_interval_ms = 3'600'000;
   return options;
 }
-
-// A directory that lives as long as the process.
-class Directory {
- public:
-  Directory() {
-    const char* base = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/var/tmp";
-    path_ = std::string(base) + "/tdefs-fuzz-XXXXXX";
-    if (::mkdtemp(path_.data()) == nullptr) ::abort();
-    fd_ = UniqueFd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  }
-  ~Directory() {
-    ::unlinkat(fd(), kFileDictionaryName, 0);
-    ::rmdir(path_.c_str());
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  int fd() const { return fd_.get(); }
-
- private:
-  std::string path_;
-  UniqueFd fd_;
-};
 
 void Append(Bytes& out, ByteView bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
@@ -102,7 +78,7 @@ void Open(int dir_fd) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tdefs;
-  static const Directory directory;
+  static const FuzzDirectory directory;
   if (size == 0) return 0;
   const Bytes log = MakeLog(data[0] % 3, std::as_bytes(std::span(data + 1, size - 1)));
   UniqueFd file(::openat(directory.fd(), kFileDictionaryName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));

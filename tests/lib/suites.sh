@@ -28,15 +28,18 @@ print_total() {
 
 # build PRESET DIRECTORY TARGET…: configures and builds quietly; shows the end of the output if that fails.
 build() {
-  local preset=$1 directory=$2 log=$workspace/build.log
+  local preset=$1 directory=$2 log=$workspace/build.log extra_flags=""
+  # Under TSan GCC 12 sees writes past the end of vectors that have just grown.
+  [ "$preset" != tsan ] || extra_flags="-Wno-array-bounds -Wno-stringop-overflow"
   shift 2
   if cmake --preset "$preset" -B "$directory" -DTDEFS_TESTS=ON -DTDEFS_WERROR=ON -DTDEFS_BENCH=OFF \
+    -DCMAKE_CXX_FLAGS="$extra_flags" \
     -DCMAKE_EXE_LINKER_FLAGS="$(command -v mold >/dev/null && echo -fuse-ld=mold)" >"$log" 2>&1 &&
     ninja -C "$directory" "$@" >>"$log" 2>&1; then
     echo "ok build: $preset: $*"
   else
     echo "FAIL build: $preset: $*"
-    grep -E -A5 'error|FAILED|Error' "$log" | head -n 60
+    grep -E -A5 'error:|Error|^FAILED:' "$log" | head -n 60
     tail -n 10 "$log"
     return 1
   fi
@@ -53,8 +56,8 @@ suite_lint() { tests/lint/rules.sh; }
 
 suite_unit() {
   local folder
-  build asan build/asan {base,crypto,config,keys,fs}_test || return 1
-  for folder in base crypto config keys fs; do
+  build asan build/asan {base,crypto,config,keys,fs,fuzz}_test || return 1
+  for folder in base crypto config keys fs fuzz; do
     ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TMPDIR=$workspace \
       gtest_lines "unit $folder" build/asan/tests/${folder}_test
   done
