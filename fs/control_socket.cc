@@ -21,8 +21,9 @@ constexpr int kBacklog = 64;
 sockaddr_un AddressIn(int store_dir_fd) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  fmt::format_to_n(address.sun_path, sizeof(address.sun_path) - 1, "/proc/self/fd/{}/{}", store_dir_fd,
-                   kControlSocketName);
+  // Not format_to_n: clang 19 looks for it in libfmt under another name than GCC gave it.
+  fmt::format("/proc/self/fd/{}/{}", store_dir_fd, kControlSocketName)
+      .copy(address.sun_path, sizeof(address.sun_path) - 1);
   return address;
 }
 

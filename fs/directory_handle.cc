@@ -41,7 +41,7 @@ Status DirectoryHandle::Next(Item& item) {
     item.name = nullptr;
     return {};
   }
-  item = {found->d_name, found->d_ino, DTTOIF(found->d_type), found->d_off};
+  item = {found->d_name, found->d_ino, static_cast<mode_t>(DTTOIF(found->d_type)), found->d_off};
   position_ = found->d_off;
   return {};
 }
