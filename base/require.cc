@@ -6,7 +6,7 @@
 namespace tdefs {
 
 void AbortBroken(std::string_view what) {
-  std::fprintf(stderr, "tdefs: requirement broken: %.*s\n", static_cast<int>(what.size()), what.data());
+  (void)std::fprintf(stderr, "tdefs: requirement broken: %.*s\n", static_cast<int>(what.size()), what.data());
   std::abort();
 }
 
