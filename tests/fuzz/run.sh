@@ -12,10 +12,11 @@ if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then sed -n '2,/^cd/{/^cd/d;s/^# \{0,1\}//
 command -v clang++-19 >/dev/null || { echo "skipped: fuzz: no clang++-19"; exit 0; }
 
 build=${TDEFS_FUZZ_BUILD:-build/fuzz}
+mkdir -p "$build"
 linker=$(command -v mold >/dev/null && echo -fuse-ld=mold)
-if ! { cmake --preset fuzz -B "$build" -DCMAKE_EXE_LINKER_FLAGS="$linker" && ninja -C "$build" fuzz; } >"$build.log" 2>&1
+if ! { cmake --preset fuzz -B "$build" -DCMAKE_EXE_LINKER_FLAGS="$linker" && ninja -C "$build" fuzz; } >"$build/build.log" 2>&1
 then
-  tail -n 40 "$build.log" && echo "FAIL fuzz: the build"
+  tail -n 40 "$build/build.log" && echo "FAIL fuzz: the build"
   exit 1
 fi
 
