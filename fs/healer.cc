@@ -1,32 +1,60 @@
 #include "fs/healer.h"
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
 
 namespace tdefs {
+namespace {
+
+constexpr std::chrono::seconds kPause{1};
+constexpr std::chrono::seconds kPauseMax{600};
+
+}  // namespace
 
 Healer::~Healer() {
-  stop_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
 void Healer::Start() {
-  thread_ = std::thread([this] {
-    const uint64_t healed_before = volume_.statistics().healed_files;
-    if (!WalkAll()) {
-      Log(LogLevel::kWarn, "healing of the file dictionary was interrupted and goes on at the next mount");
-      return;
-    }
-    volume_.keys().HealingDone();
-    Log(LogLevel::kInfo, "healing of the file dictionary done: {} names, {} entries healed", names_,
-        volume_.statistics().healed_files - healed_before);
-  });
+  thread_ = std::thread([this] { Run(); });
 }
 
-// A directory that moves while the walk is under way is met where it was queued, by its inode. One that moves out of an
-// unread directory into one that was read is missed; its names are matched by the lookups that lead to them.
+void Healer::Run() {
+  std::chrono::seconds pause = kPause;
+  while (!stop_) {
+    pause = Heal() ? kPause : std::min(pause * 2, kPauseMax);
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, pause, [this] { return stop_.load(); });
+  }
+  if (volume_.keys().healing()) {
+    Log(LogLevel::kWarn, "healing of the file dictionary was interrupted and goes on at the next mount");
+  }
+}
+
+// True if nothing is left to heal.
+bool Healer::Heal() {
+  KeyManager& keys = volume_.keys();
+  if (!keys.healing()) return true;
+  const uint64_t requests = keys.healing_requests();
+  const uint64_t healed_before = volume_.statistics().healed_files;
+  names_ = 0;
+  if (!WalkAll()) return false;
+  keys.HealingDone(requests);
+  if (keys.healing()) return false;
+  Log(LogLevel::kInfo, "healing of the file dictionary done: {} names, {} entries healed", names_,
+      volume_.statistics().healed_files - healed_before);
+  return true;
+}
+
 bool Healer::WalkAll() {
   bool complete = true;
   pending_.push_back(kRootNode);

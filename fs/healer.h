@@ -1,9 +1,15 @@
-// Healer: after an unclean shutdown, walks the whole volume once in the background so that each name is held against
-// its tag (Volume::Lookup heals it), and then declares the dictionary healed. Until then lookups heal what they meet.
+// Healer: while healing is asked for (KeyManager::healing), walks the whole volume so that each name is held against
+// its tag (Volume::Lookup heals it), and then declares the request done. Until then lookups heal what they meet.
+//
+// A walk counts only if nothing asked anew while it ran: a directory that moved, a name that could not be healed. It is
+// then repeated, after a pause that grows while nothing helps (a full disk).
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 #include "fs/volume.h"
 
@@ -20,11 +26,15 @@ class Healer {
   void Start();
 
  private:
+  void Run();
+  bool Heal();
   bool WalkAll();
   bool WalkDirectory(NodeId directory);
 
   Volume& volume_;
   std::atomic<bool> stop_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_;
   std::thread thread_;
   std::vector<NodeId> pending_;  // directories still to be walked, each with one lookup; the thread's own
   uint64_t names_ = 0;

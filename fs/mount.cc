@@ -95,7 +95,7 @@ Status Serve(const Config& config, KeyManager& keys, int signal_fd, const std::f
   auto control = TRY(ControlServer::Start(store_dir.get(), {&keys, &statistics, &config}));
   Healer healer(*volume);
   session->Start(finished.get());
-  if (keys.healing()) healer.Start();
+  healer.Start();
   Log(LogLevel::kInfo, "mounted {} at {}", config.store.backing_dir, config.store.mount_point);
   // Asked of the mount itself, so from a thread that does not serve it.
   std::thread ready([&] {

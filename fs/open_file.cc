@@ -46,6 +46,11 @@ FileRecord OpenFile::record() const {
   return key_.record;
 }
 
+bool OpenFile::unused() const {
+  std::shared_lock lock(mutex_);
+  return key_.unused && size_bytes() == 0;
+}
+
 int OpenFile::DirectFd() {
   std::call_once(direct_once_, [this] {
     const int flags = (writable_ ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC;
@@ -117,9 +122,10 @@ Result<size_t> OpenFile::Write(uint64_t offset, ByteSpan data, bool direct) {
   }
   std::unique_lock lock(mutex_);
   const uint64_t old_size = size_bytes();
+  TRY(UseKey());
   if (key_.cipher) {
     if (offset > old_size) {
-      TRY(FillGap(offset));
+      TRY(GrowTo(offset));
     } else {
       TRY(MaterialiseUnit(offset));
     }

@@ -29,6 +29,7 @@ namespace tdefs {
 struct ContentKey {
   FileRecord record;
   std::shared_ptr<const ContentCipher> cipher;
+  bool unused = false;  // nothing was encrypted under this key and IV yet
 };
 
 class OpenFile {
@@ -41,6 +42,8 @@ class OpenFile {
   bool writable() const { return writable_; }
   uint64_t size_bytes() const { return size_bytes_.load(std::memory_order_relaxed); }
   FileRecord record() const;
+  // True if nothing was encrypted under the present key and IV yet.
+  bool unused() const;
 
   // Up to `size` bytes of plaintext from `offset`, fewer at the end of the file. The view is into `buffer`. `direct`
   // reads past the page cache of the backing filesystem where the request is aligned.
@@ -51,7 +54,8 @@ class OpenFile {
   // Sets the size, with zeros where the file grows. Not for emptying a file: that is Empty, with a new IV.
   Status Resize(uint64_t size);
   // Empties the file and goes over to another key: `persist` stores the new tag and record once the file is empty, and
-  // the key is used only if that succeeds.
+  // the key is used only if that succeeds. If it fails, nothing can be written until it succeeds or the file is closed:
+  // the old IV has been used.
   Status Empty(ContentKey key, const std::function<Status()>& persist);
   // fallocate: mode 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE with or without KEEP_SIZE; EOPNOTSUPP for others.
   Status Allocate(int mode, uint64_t offset, uint64_t length);
@@ -72,6 +76,9 @@ class OpenFile {
   Status ZeroInsideUnit(uint64_t from, uint64_t to);
   Status WriteZeros(uint64_t from, uint64_t to);
   Status FillGap(uint64_t to);
+  Status GrowTo(uint64_t size);
+  // Fails while there is no key to write with; else notes that the key is in use. Requires: mutex_ is held alone.
+  Status UseKey();
 
   // Requires: mutex_ is held alone.
   Status ResizeLocked(uint64_t size);
@@ -87,6 +94,7 @@ class OpenFile {
   const bool writable_;
   mutable std::shared_mutex mutex_;
   ContentKey key_;                    // guarded by mutex_
+  int spent_errno_ = 0;               // emptied, but without a new key, for this reason; guarded by mutex_
   std::atomic<uint64_t> size_bytes_;  // changed with mutex_ held alone
   VolumeStatistics& statistics_;
 

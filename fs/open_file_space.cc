@@ -56,15 +56,30 @@ Status OpenFile::FillGap(uint64_t to) {
   return {};
 }
 
+// Growth that a full disk stops leaves the file as long as it was.
+Status OpenFile::GrowTo(uint64_t size) {
+  const uint64_t old_size = size_bytes();
+  Status grown = FillGap(size);
+  if (!grown && ::ftruncate(fd_.get(), static_cast<off_t>(old_size)) == 0) size_bytes_ = old_size;
+  return grown;
+}
+
+Status OpenFile::UseKey() {
+  if (spent_errno_ != 0) return FailErrno(spent_errno_);
+  key_.unused = false;
+  return {};
+}
+
 Status OpenFile::Resize(uint64_t size) {
   std::unique_lock lock(mutex_);
   return ResizeLocked(size);
 }
 
 Status OpenFile::ResizeLocked(uint64_t size) {
+  if (size > 0) TRY(UseKey());
   if (key_.cipher) {
     if (size > size_bytes()) {
-      TRY(FillGap(size));
+      TRY(GrowTo(size));
     } else {
       TRY(MaterialiseUnit(size));
     }
@@ -76,10 +91,14 @@ Status OpenFile::ResizeLocked(uint64_t size) {
 
 Status OpenFile::Empty(ContentKey key, const std::function<Status()>& persist) {
   std::unique_lock lock(mutex_);
-  if (::ftruncate(fd_.get(), 0) != 0) return FailErrno();
+  if (size_bytes() != 0 && ::ftruncate(fd_.get(), 0) != 0) return FailErrno();
   size_bytes_ = 0;
-  TRY(persist());
+  if (Status persisted = persist(); !persisted) {
+    spent_errno_ = persisted.error().Errno();
+    return persisted;
+  }
   key_ = std::move(key);
+  spent_errno_ = 0;
   return {};
 }
 

@@ -133,6 +133,7 @@ class Volume {
   // volume_files.cc
   Result<std::shared_ptr<OpenFile>> OpenContent(Inode& inode, bool for_writing);
   Status Renew(Inode& inode, OpenFile& file);
+  Status RenewLocked(Inode& inode, OpenFile& file);  // requires: inode.mutex is held
   Result<Opened> FinishCreate(Inode* dir, const char* name, UniqueFd fd, mode_t mode, int flags, const Caller& caller);
   Result<FileRecord> RegisterNew(int fd, Inode* dir, const char* name, std::optional<FileDictionary::Change>& change);
   Status ApplySize(Inode& inode, FileHandle* handle, uint64_t size);

@@ -34,22 +34,30 @@ Result<std::shared_ptr<OpenFile>> Volume::OpenContent(Inode& inode, bool for_wri
   if (!fd) return std::unexpected(fd.error());
   ContentKey key = TRY(Verify(inode, fd->get()));
   file = TRY(OpenFile::Create(std::move(*fd), writable, std::move(key), statistics_));
+  // An empty file may have been emptied by a crash that its new tag did not survive: its IV may have been used.
+  if (for_writing && file->size_bytes() == 0) TRY(RenewLocked(inode, *file));
   inode.open_file = file;
   return file;
 }
 
-// An emptied file gets a fresh IV and the current data key (DESIGN 5), tag before data (R1). A file that is empty
-// already and under the current key has an IV that encrypted nothing yet.
+// An emptied file gets a fresh IV and the current data key (DESIGN 5), tag before data (R1), unless nothing was ever
+// encrypted under the ones it has.
 Status Volume::Renew(Inode& inode, OpenFile& file) {
-  const FileRecord old = file.record();
-  if (file.size_bytes() == 0 && old.key_id == keys_.current_key_id()) return file.Resize(0);  // for its times
-  const FileRecord fresh = TRY(keys_.NewRecord());
-  ContentKey key{fresh, TRY(keys_.CipherFor(fresh))};
   std::lock_guard lock(inode.mutex);
+  const bool was_empty = file.size_bytes() == 0;
+  TRY(RenewLocked(inode, file));
+  return was_empty ? file.Resize(0) : Status();  // for its times
+}
+
+Status Volume::RenewLocked(Inode& inode, OpenFile& file) {
+  const FileRecord old = file.record();
+  if (file.unused() && old.key_id == keys_.current_key_id()) return {};
+  const FileRecord fresh = TRY(keys_.NewRecord());
+  ContentKey key{fresh, TRY(keys_.CipherFor(fresh)), true};
   return file.Empty(std::move(key), [&]() -> Status {
     TRY(WriteTag(file.fd(), false, fresh));
     if (!inode.record) {
-      if (inode.revived && !inode.removed) keys_.RequireHealing();  // its entry has a name we do not know
+      if (!inode.removed) keys_.RequireHealing();  // its entry has a name we do not know
       return {};
     }
     auto change = keys_.files().Update(*inode.record, fresh);
@@ -89,7 +97,7 @@ Result<Volume::Opened> Volume::FinishCreate(Inode* dir, const char* name, Unique
     const mode_t wanted = mode & ~caller.umask & 07777;
     if (wanted != ((wanted | S_IRUSR | S_IWUSR)) && ::fchmod(fd.get(), wanted) != 0) return FailErrno();
   }
-  ContentKey key{record, TRY(keys_.CipherFor(record))};
+  ContentKey key{record, TRY(keys_.CipherFor(record)), true};
   auto file = TRY(OpenFile::Create(std::move(fd), true, std::move(key), statistics_));
   const struct statx attributes = TRY(InodeTable::Stat(file->fd(), ""));
   InodePtr inode = TRY(table_->Enter(file->fd(), "", attributes, true, [](Inode&) {}));

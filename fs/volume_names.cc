@@ -151,6 +151,9 @@ Status Volume::Rename(NodeId from_parent, const char* from, NodeId to_parent, co
                     : keys_.files().Rename(*from_dir->directory, from, *to_dir->directory, to);
   Changed(*to_dir, change, "a rename");
   Changed(*from_dir, change, "a rename");
+  // A walk of all names may have passed the new place and not yet have met the old one: it is to walk again.
+  const bool moves_subtree = S_ISDIR(source.stx_mode) || (flags & RENAME_EXCHANGE) != 0;
+  if (moves_subtree && keys_.healing()) keys_.RequireHealing();
   if (change) {
     if (InodePtr moved = table_->FindKnown(source)) moved->Depend(*change);
   }

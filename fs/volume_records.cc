@@ -82,6 +82,7 @@ void Volume::HealName(Inode& dir, const char* name, Inode& inode, std::optional<
       known_is_right ? files.Link(*dir.directory, name, *inode.record) : files.Insert(*dir.directory, name, tag);
   if (!change) {
     Log(LogLevel::kError, "file dictionary: healing failed: {}", change.error().Text());
+    keys_.RequireHealing();  // the walk that met this name must not count as complete
     return;
   }
   SetRecord(inode, change->record);
@@ -124,6 +125,10 @@ Result<ContentKey> Volume::Verify(Inode& inode, int fd) {
   auto tag = ReadTag(fd, false);
   if (!tag && tag.error().code == ErrorCode::kSystem) return std::unexpected(tag.error());
   if (!tag) return refuse(tag.error().code, tag.error().message.c_str());
+  if (keys_.healing() && *tag) {  // the tag has the last word, even where the dictionary could not follow
+    ContentKey key{.record = **tag, .cipher = TRY(keys_.CipherFor(**tag))};
+    return key;
+  }
   if (inode.record_conflict) return refuse(ErrorCode::kTampered, "its names have different records");
   if (!*tag) {
     struct stat attributes;
@@ -132,7 +137,7 @@ Result<ContentKey> Volume::Verify(Inode& inode, int fd) {
       const FileRecord fresh = TRY(keys_.NewRecord());
       TRY(WriteTag(fd, false, fresh));
       inode.Depend(TRY(keys_.files().Update(*inode.record, fresh)));
-      return ContentKey{fresh, TRY(keys_.CipherFor(fresh))};
+      return ContentKey{fresh, TRY(keys_.CipherFor(fresh)), true};
     }
     if (attributes.st_size == 0 && options_.read_only) return ContentKey{};
     if (attributes.st_size == 0) return FailErrno(ESTALE);  // not adopted yet: the kernel looks it up once more

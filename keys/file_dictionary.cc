@@ -11,12 +11,14 @@ using Kind = LogChangeKind;
 Result<FileDictionary::Impl::Target> FileDictionary::Impl::Look(DirId dir, std::string_view name) const {
   TRY(ValidateLogName(name));
   std::shared_lock lock(tree_mutex);
-  Target target{.path = tree.PathOf(dir, name), .holds = tree.Holds(dir, name)};
-  if (target.path && target.path->size() > kLogPathBytesMax) {
-    return FailErrno(ENAMETOOLONG, fmt::format("file dictionary: path of {} bytes, at most {}", target.path->size(),
-                                               kLogPathBytesMax));
-  }
-  return target;
+  return Target{.path = tree.PathOf(dir, name), .holds = tree.Holds(dir, name)};
+}
+
+// A path that is to be written to the log. What was never recorded (a directory without files) may lie deeper.
+Status FileDictionary::Impl::CheckLoggable(const Target& target) {
+  if (!target.path || target.path->size() <= kLogPathBytesMax) return {};
+  return FailErrno(ENAMETOOLONG,
+                   fmt::format("file dictionary: path of {} bytes, at most {}", target.path->size(), kLogPathBytesMax));
 }
 
 Result<Sequence> FileDictionary::Impl::Append(const LogChange& change) {
@@ -25,7 +27,9 @@ Result<Sequence> FileDictionary::Impl::Append(const LogChange& change) {
   EncodeLogChange(change, body);
   if (Status written = log->Append(body.bytes()); !written) {
     ++failed_appends;
-    if (log->wants_replacement()) WakeCompactor();
+    // A full disk is reason enough to give back what dead records hold.
+    const bool full = written.error().sys_errno == ENOSPC && dead > kDeadWorthSpace && dead >= retry_dead;
+    if (log->wants_replacement() || full) WakeCompactor();
     return std::unexpected(std::move(written).error());
   }
   clean.reset();
@@ -60,6 +64,7 @@ Result<FileDictionary::Change> FileDictionary::Impl::Insert(DirId dir, std::stri
   TRY(ValidateLogFileRecord(record));
   std::lock_guard append(append_mutex);
   const Target target = TRY(Look(dir, name));
+  TRY(CheckLoggable(target));
   Change change;
   if (target.path) change.sequence = TRY(Append({.kind = Kind::kInsert, .path = *target.path, .record = record}));
   {
@@ -74,6 +79,7 @@ Result<FileDictionary::Change> FileDictionary::Impl::Insert(DirId dir, std::stri
 Result<FileDictionary::Change> FileDictionary::Impl::Link(DirId dir, std::string_view name, RecordId existing) {
   std::lock_guard append(append_mutex);
   const Target target = TRY(Look(dir, name));
+  TRY(CheckLoggable(target));
   Change change{.sequence = last, .record = existing};
   bool there = false;
   std::optional<std::string> source;
@@ -124,6 +130,7 @@ Result<Sequence> FileDictionary::Impl::Remove(DirId dir, std::string_view name) 
   std::lock_guard append(append_mutex);
   const Target target = TRY(Look(dir, name));
   Sequence sequence = 0;
+  if (target.holds) TRY(CheckLoggable(target));
   if (target.path && target.holds) sequence = TRY(Append({.kind = Kind::kRemove, .path = *target.path}));
   {
     std::unique_lock lock(tree_mutex);
@@ -146,6 +153,8 @@ Result<Sequence> FileDictionary::Impl::Rename(DirId from_dir, std::string_view f
   }
   Sequence sequence = 0;
   if (source.holds || target.holds) {
+    TRY(CheckLoggable(source));
+    TRY(CheckLoggable(target));
     sequence = TRY(Append({.kind = Kind::kRename, .path = *source.path, .to = *target.path}));
   }
   {
@@ -163,6 +172,8 @@ Result<Sequence> FileDictionary::Impl::Exchange(DirId a_dir, std::string_view a,
   if (!first.path || !second.path) return Sequence{0};
   Sequence sequence = 0;
   if (first.holds || second.holds) {
+    TRY(CheckLoggable(first));
+    TRY(CheckLoggable(second));
     sequence = TRY(Append({.kind = Kind::kExchange, .path = *first.path, .to = *second.path}));
   }
   {

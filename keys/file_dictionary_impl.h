@@ -20,6 +20,7 @@
 namespace tdefs {
 
 inline constexpr char kNewFileDictionaryName[] = "file.dict.new";
+inline constexpr uint64_t kDeadWorthSpace = 1000;  // dead changes that make a compaction on a full disk worth it
 
 struct FileDictionary::Impl {
   Impl(int store_dir_fd, Options opening_options);
@@ -40,6 +41,7 @@ struct FileDictionary::Impl {
     bool holds = false;               // a file, or a directory with anything in it
   };
   Result<Target> Look(DirId dir, std::string_view name) const;
+  static Status CheckLoggable(const Target& target);
   // Writes one change to the log. Requires: append_mutex.
   Result<Sequence> Append(const LogChange& change);
   // After a change was applied: is it time for a compaction? Requires: append_mutex.

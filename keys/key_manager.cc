@@ -27,7 +27,8 @@ struct KeyManager::Impl {
   std::unique_ptr<FileDictionary> files;
   Sequence sequence_at_open = 0;
   bool is_closed = false;
-  std::atomic<bool> healing = false;
+  std::atomic<uint64_t> healing_requests = 0;
+  std::atomic<uint64_t> healing_done = 0;  // of those requests
   std::atomic<uint64_t> failed_rotations = 0;
   std::unique_ptr<PeriodicTask> rotation;  // last: it uses the others
 
@@ -58,7 +59,7 @@ Status KeyManager::Impl::OpenFiles(const EncryptionConfig& config, uint32_t flus
   options.read_only = access == Access::kReadOnly;
   files = TRY(FileDictionary::Open(directory.store.get(), std::move(options)));
   sequence_at_open = files->last();
-  healing = !files->report().clean || !files->report().healed;
+  healing_requests = !files->report().clean || !files->report().healed ? 1 : 0;
   return {};
 }
 
@@ -160,14 +161,17 @@ Status KeyManager::RotateIfDue() {
 }
 
 bool KeyManager::healing() const {
-  return impl_->healing;
+  return impl_->healing_requests != impl_->healing_done;
 }
-void KeyManager::HealingDone() {
-  impl_->healing = false;
+void KeyManager::HealingDone(uint64_t requests) {
+  impl_->healing_done = requests;
+}
+uint64_t KeyManager::healing_requests() const {
+  return impl_->healing_requests;
 }
 
 void KeyManager::RequireHealing() {
-  impl_->healing = true;
+  ++impl_->healing_requests;
 }
 
 std::vector<DataKeyInfo> KeyManager::ListKeys() const {
@@ -188,7 +192,7 @@ Status KeyManager::Close() {
   if (impl_->access == Access::kReadOnly || std::exchange(impl_->is_closed, true)) return {};
   // A tool that changed nothing leaves the log's end, whatever it says, to the next mount.
   if (impl_->access == Access::kExclusive && impl_->files->last() == impl_->sequence_at_open) return {};
-  return impl_->files->MarkClean(!impl_->healing);
+  return impl_->files->MarkClean(!healing());
 }
 
 }  // namespace tdefs

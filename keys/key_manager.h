@@ -51,11 +51,15 @@ class KeyManager {
   // background thread at start and every min(10 min, period). A failure is logged and counted, never fatal.
   Status RotateIfDue();
 
-  // True from an unclean opening until HealingDone: tags then outrank the dictionary (R2).
+  // True while a request for healing is open; an unclean opening is one. Tags then outrank the dictionary (R2), and an
+  // orderly end leaves a note for the next mount.
   bool healing() const;
-  void HealingDone();
-  // A change of the backing directory could not be recorded: healing() from now on, and at the next mount again.
+  // Another request: the dictionary may not know of a change of the backing directory.
   void RequireHealing();
+  // How many requests there were so far; taken before the names are walked and given to HealingDone after it, so that a
+  // request that came in between stays open.
+  uint64_t healing_requests() const;
+  void HealingDone(uint64_t requests);
 
   std::vector<DataKeyInfo> ListKeys() const;
   StoreInfo Info() const;

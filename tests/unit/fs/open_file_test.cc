@@ -127,6 +127,11 @@ TEST_P(OpenFileTest, EmptyTakesANewKeyOnlyIfItIsPersisted) {
   EXPECT_FALSE(file_->Empty(other, [] { return Status(FailErrno(ENOSPC)); }));
   EXPECT_EQ(file_->size_bytes(), 0u);
   EXPECT_EQ(file_->record(), key_.record);
+  Bytes content = Filled(1, 1);
+  auto refused = file_->Write(0, content, false);
+  ASSERT_FALSE(refused) << "the old IV has been used";
+  EXPECT_EQ(refused.error().sys_errno, ENOSPC);
+  EXPECT_FALSE(file_->Resize(1));
   EXPECT_TRUE(file_->Empty(other, [] { return Status(); }));
   EXPECT_EQ(file_->record(), other.record);
 }

@@ -223,7 +223,7 @@ TEST_F(VolumeTest, AfterACrashTagsHealTheDictionary) {  // R2, R5
   ASSERT_TRUE(store_.keys().healing());
   EXPECT_EQ(store_.ReadFile("victim"), "A");
   EXPECT_EQ(store_.statistics().healed_files, 1u);
-  store_.keys().HealingDone();
+  store_.keys().HealingDone(store_.keys().healing_requests());
   store_.Close();
   store_.Open();
   EXPECT_FALSE(store_.keys().healing());
@@ -239,6 +239,38 @@ TEST_F(VolumeTest, AnUnfinishedHealingGoesOnAtTheNextOpening) {
   store_.Close();
   store_.Open();
   EXPECT_TRUE(store_.keys().healing());
+}
+
+TEST_F(VolumeTest, ADirectoryThatMovesWhileHealingRunsKeepsTheRequestOpen) {
+  const NodeId dir = MakeDirectory(kRootNode, "d");
+  ASSERT_TRUE(store_.WriteFile(dir, "a", "A"));
+  store_.Abandon();
+  store_.Open();
+  const uint64_t requests = store_.keys().healing_requests();
+  ASSERT_TRUE(store_.volume().Rename(kRootNode, "d", kRootNode, "e", 0));
+  store_.keys().HealingDone(requests);
+  EXPECT_TRUE(store_.keys().healing());
+}
+
+TEST_F(VolumeTest, WhileHealingAValidTagIsEnough) {
+  ASSERT_TRUE(store_.WriteFile(kRootNode, "a", "A"));
+  store_.Abandon();
+  store_.Open();
+  ASSERT_TRUE(store_.Find("a"));  // its entry is known
+  ASSERT_EQ(::rename((store_.backing() + "/a").c_str(), (store_.backing() + "/b").c_str()), 0);
+  EXPECT_EQ(store_.ReadFile("b"), "A");
+}
+
+TEST_F(VolumeTest, AnIvThatWasUsedIsNotUsedAgainAfterACrashWhileEmptying) {
+  ASSERT_TRUE(store_.WriteFile(kRootNode, "f", "secret"));
+  const std::string tag = BackingTag("f");
+  store_.Abandon();
+  ASSERT_EQ(::truncate((store_.backing() + "/f").c_str(), 0), 0);  // emptied, and no new tag yet
+  store_.Open();
+  auto node = store_.Find("f");
+  ASSERT_TRUE(node);
+  ASSERT_TRUE(store_.volume().Open(*node, O_RDWR));
+  EXPECT_NE(BackingTag("f"), tag);
 }
 
 TEST_F(VolumeTest, TheStoresOwnDirectoryAndTagAreInvisible) {

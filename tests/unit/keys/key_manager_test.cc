@@ -234,7 +234,7 @@ TEST_F(KeyManagerTest, HealingGoesOnUntilItIsDone) {
   keys.reset();
   keys = Open();
   ASSERT_TRUE(keys->healing());
-  keys->HealingDone();
+  keys->HealingDone(keys->healing_requests());
   EXPECT_FALSE(keys->healing());
   ASSERT_TRUE(keys->Close());
   keys.reset();
