@@ -1,6 +1,7 @@
 #include "fs/inode_table.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -49,7 +50,9 @@ Result<std::unique_ptr<InodeTable>> InodeTable::Create(int root_fd, FileDictiona
   UniqueFd own(::fcntl(root_fd, F_DUPFD_CLOEXEC, 0));
   if (!own) return FailErrno(errno, "duplicate the backing directory's descriptor");
   table->root_->descriptor = std::make_shared<const UniqueFd>(std::move(own));
-  table->cache_.resize(kDescriptorsMax);
+  struct rlimit descriptors {};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return FailErrno(errno, "read the limit of open files");
+  table->cache_.resize(std::clamp<size_t>(descriptors.rlim_cur / 8, 1, kDescriptorsMax));
   // Handles must not only be given but also be accepted back, which takes a capability.
   HandleBuffer buffer;
   buffer.get()->handle_bytes = MAX_HANDLE_SZ;

@@ -2,7 +2,8 @@
 // number of descriptors.
 //
 // An inode is reached by the file handle of the backing filesystem (open_by_handle_at, for which one must be root) and
-// a cache of at most kDescriptorsMax O_PATH descriptors. Without file handles every inode keeps its descriptor.
+// a cache of at most kDescriptorsMax O_PATH descriptors, or an eighth of what the
+// process may have open. Without file handles every inode keeps its descriptor.
 //
 // Thread-safe. Shard mutexes are leaves: nothing else is locked under them but descriptor mutexes.
 #pragma once
@@ -84,7 +85,7 @@ class InodeTable {
 
   // Descriptors that may be dropped, in the order they were opened.
   std::mutex cache_mutex_;
-  std::vector<std::weak_ptr<Inode>> cache_;  // a ring of kDescriptorsMax; guarded by cache_mutex_
+  std::vector<std::weak_ptr<Inode>> cache_;  // a ring of fixed size; guarded by cache_mutex_
   size_t cache_next_ = 0;                    // guarded by cache_mutex_
 };
 

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -83,6 +84,20 @@ void WaitForEnd(FuseSession& session, int signal_fd, int finished_fd) {
   }
 }
 
+// An open file of the mount is a descriptor of ours.
+void WarnOfLimits() {
+  constexpr rlim_t kDescriptorsAdvised = 65'536;
+  struct rlimit descriptors {};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur < kDescriptorsAdvised) {
+    Log(LogLevel::kWarn,
+        "programs can have only about {} files open at once: raise the limit of open files (ulimit -n)",
+        descriptors.rlim_cur / 8 * 7);
+  }
+  if (!SecretMemoryIsLocked()) {
+    Log(LogLevel::kWarn, "keys may be swapped out: the memory for them cannot be locked (see ulimit -l)");
+  }
+}
+
 Status Serve(const Config& config, KeyManager& keys, int signal_fd, const std::function<void()>& on_ready) {
   VolumeStatistics statistics;
   UniqueFd finished(::eventfd(0, EFD_CLOEXEC));
@@ -130,9 +145,7 @@ Status ServeMount(const Config& config, const std::function<void()>& on_ready) {
   if (::geteuid() == 0) (void)::setgroups(0, nullptr);  // root's own groups must not count for callers
   auto keys = TRY(KeyManager::Open(config.store.backing_dir, config.encryption, config.mount.flush_interval_ms,
                                    KeyManager::Access::kMount));
-  if (!SecretMemoryIsLocked()) {
-    Log(LogLevel::kWarn, "keys may be swapped out: the memory for them cannot be locked (see ulimit -l)");
-  }
+  WarnOfLimits();
   Status served = Serve(config, *keys, signals.get(), on_ready);
   Status closed = keys->Close();
   Log(LogLevel::kInfo, "unmounted {}", config.store.mount_point);
