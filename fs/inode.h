@@ -64,14 +64,15 @@ struct Inode {
   std::shared_mutex names_mutex;
 
   std::mutex mutex;
-  std::optional<DirId> directory;      // of a directory: its node in the dictionary; set before publishing
-  std::optional<RecordId> record;      // of a regular file: pinned; guarded by mutex
-  bool revived = false;                // came back by number, with no name known: its tag alone vouches for it;
-                                       // set before publishing
-  bool record_conflict = false;        // two names of this file have different records; guarded by mutex
-  std::weak_ptr<OpenFile> open_file;   // guarded by mutex
-  std::atomic<bool> removed = false;   // has lost its last name
-  std::atomic<Sequence> sequence = 0;  // the last dictionary change that concerns it (R4)
+  std::optional<DirId> directory;     // of a directory: its node in the dictionary; set before publishing
+  std::optional<RecordId> record;     // of a regular file: pinned; guarded by mutex
+  bool revived = false;               // came back by number, with no name known: its tag alone vouches for it;
+                                      // set before publishing
+  bool record_conflict = false;       // two names of this file have different records; guarded by mutex
+  std::weak_ptr<OpenFile> open_file;  // guarded by mutex
+  std::optional<struct statx> last_attributes;  // of a file that lost its last name while closed; guarded by mutex
+  std::atomic<bool> removed = false;            // has lost its last name
+  std::atomic<Sequence> sequence = 0;           // the last dictionary change that concerns it (R4)
 
   // The sequence only grows.
   void Depend(Sequence change) {

@@ -220,6 +220,12 @@ Status InodeTable::PinDescriptor(Inode& inode) {
   return {};
 }
 
+void InodeTable::DropDescriptor(Inode& inode) {
+  std::shared_ptr<const UniqueFd> dropped;
+  std::lock_guard lock(inode.descriptor_mutex);
+  if (!inode.handle.empty() && !inode.descriptor_pinned) dropped = std::move(inode.descriptor);
+}
+
 Result<UniqueFd> InodeTable::Open(Inode& inode, int flags) {
   if (!inode.handle.empty() && !inode.removed) return OpenHandle(inode, flags);
   auto descriptor = TRY(Descriptor(inode));

@@ -50,6 +50,8 @@ class InodeTable {
   // filesystem cannot find a file by its inode number alone (ext4 can), or there is none. The file may be anywhere on
   // the backing filesystem: the caller has to make sure that it is the store's.
   Result<UniqueFd> OpenByNumber(NodeId id) const;
+  // Closes the descriptor, unless there is no other way to the file.
+  void DropDescriptor(Inode& inode);
   // The backing file opened anew with these flags (no O_CREAT).
   Result<UniqueFd> Open(Inode& inode, int flags);
 

@@ -118,6 +118,7 @@ class Volume {
   // The inode, if it is known, whose last name is about to go; from here on it can be reached without one.
   InodePtr BeforeLastName(int dir_fd, const char* name);
   Status RemoveName(NodeId parent, const char* name, int flags);
+  static Result<struct stat> LastAttributes(Inode& inode, const Error& error);
   void Changed(Inode& inode, const Result<Sequence>& change, const char* what);
 
   // volume_records.cc

@@ -19,18 +19,27 @@ bool IsTag(std::string_view name) {
 
 }  // namespace
 
+// A file that was unlinked while nobody had it open is out of reach, but the kernel may still ask for it.
+Result<struct stat> Volume::LastAttributes(Inode& inode, const Error& error) {
+  std::lock_guard lock(inode.mutex);
+  if (!inode.removed || !inode.last_attributes) return std::unexpected(error);
+  return ShownAttributes(inode.id, *inode.last_attributes);
+}
+
 Result<struct stat> Volume::GetAttributes(NodeId id, FileHandle* handle) {
   if (handle != nullptr) return ShownAttributes(id, TRY(InodeTable::Stat(handle->file->fd(), "")));
   InodePtr inode = TRY(table_->Get(id));
-  auto descriptor = TRY(table_->Descriptor(*inode));
-  return ShownAttributes(id, TRY(InodeTable::Stat(descriptor->get(), "")));
+  auto descriptor = table_->Descriptor(*inode);
+  if (!descriptor) return LastAttributes(*inode, descriptor.error());
+  return ShownAttributes(id, TRY(InodeTable::Stat((*descriptor)->get(), "")));
 }
 
 // Owner before mode: a change of owner clears the set-id bits, which the new mode may hold.
 Result<struct stat> Volume::SetAttributes(NodeId id, FileHandle* handle, const AttributeChange& change) {
   InodePtr inode = handle != nullptr ? handle->inode : TRY(table_->Get(id));
-  auto descriptor = TRY(table_->Descriptor(*inode));
-  const int fd = descriptor->get();
+  auto descriptor = table_->Descriptor(*inode);
+  if (!descriptor) return LastAttributes(*inode, descriptor.error());  // times of a file that is gone change nothing
+  const int fd = (*descriptor)->get();
   if (change.uid || change.gid) {
     const uid_t uid = change.uid.value_or(static_cast<uid_t>(-1));
     const gid_t gid = change.gid.value_or(static_cast<gid_t>(-1));

@@ -99,8 +99,17 @@ InodePtr Volume::BeforeLastName(int dir_fd, const char* name) {
   auto attributes = InodeTable::Stat(dir_fd, name);
   if (!attributes || (!S_ISDIR(attributes->stx_mode) && attributes->stx_nlink > 1)) return nullptr;
   InodePtr inode = table_->FindKnown(*attributes);
-  // Without a descriptor an unlinked file that is merely known would be gone; if there is none to be had, so be it.
-  if (inode) (void)table_->PinDescriptor(*inode);
+  if (!inode) return nullptr;
+  std::lock_guard lock(inode->mutex);
+  if (inode->IsRegular() && inode->open_file.expired()) {
+    // Nobody has it open: its space is to be free as soon as it is unlinked. Its attributes may still be asked for.
+    inode->last_attributes = *attributes;
+    inode->last_attributes->stx_nlink = 0;
+    table_->DropDescriptor(*inode);
+  } else {
+    // Without a descriptor an unlinked file would be out of reach; if there is none to be had, so be it.
+    (void)table_->PinDescriptor(*inode);
+  }
   return inode;
 }
 
