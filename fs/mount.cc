@@ -89,7 +89,7 @@ void WarnOfLimits() {
   constexpr rlim_t kDescriptorsAdvised = 65'536;
   struct rlimit descriptors {};
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur < kDescriptorsAdvised) {
-    Log(LogLevel::kWarn,
+    Log(LogLevel::kInfo,
         "programs can have only about {} files open at once: raise the limit of open files (ulimit -n)",
         descriptors.rlim_cur / 8 * 7);
   }
