@@ -3,8 +3,14 @@
 # `remember_process` are ended, loop devices of images below it go, then the directory.
 workspace=$(mktemp -d "${TDEFS_TEST_DIR:-/var/tmp}/tdefs-test.XXXXXX") || exit 1
 chmod 755 "$workspace"  # other users work on the mounts below
+# A process is remembered with the time of its start, because its number may be given to another one once it has ended.
 remembered_processes=()
-remember_process() { remembered_processes+=("$1"); }
+remember_process() { remembered_processes+=("$1 $(started_at "$1")"); }
+started_at() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+
+end_process() {  # PROCESS
+  kill "$1" 2>/dev/null && { await_end "$1" 10 || kill -9 "$1"; }
+}
 
 # The mounts below the workspace, the innermost first.
 mounts_below_workspace() { awk -v below="$workspace/" 'index($5, below) == 1 {print $5}' /proc/self/mountinfo | sort -r; }
@@ -29,17 +35,19 @@ sys.exit(0 if select.select([process], [], [], float(sys.argv[2]))[0] else 1)' "
 }
 
 clean_up() {
-  local status=$? mount process
+  local status=$? mount process start
   trap - EXIT
   cd /
   for mount in $(mounts_below_workspace); do umount -l "$mount" 2>/dev/null; done
-  for process in "${remembered_processes[@]}" ${tdefs:+$(processes_of "$tdefs" "$workspace/")}; do
-    kill "$process" 2>/dev/null && { await_end "$process" 10 || kill -9 "$process"; }
+  for process in "${remembered_processes[@]}"; do
+    read -r process start <<<"$process"
+    [ -n "$start" ] && [ "$(started_at "$process")" = "$start" ] && end_process "$process"
   done
+  for process in ${tdefs:+$(processes_of "$tdefs" "$workspace/")}; do end_process "$process"; done
   losetup -l -n -O NAME,BACK-FILE 2>/dev/null | awk -v below="$workspace/" 'index($2, below) == 1 {print $1}' |
     xargs -r -n 1 losetup -d
   if [ -n "${TDEFS_KEEP:-}" ]; then echo "kept: $workspace"; else rm -rf --one-file-system "$workspace"; fi
   exit $status
 }
 trap clean_up EXIT
-trap 'exit 130' INT TERM HUP
+for signal in INT TERM HUP; do trap "echo 'interrupted by SIG$signal'; exit 130" $signal; done
