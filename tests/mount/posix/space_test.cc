@@ -26,6 +26,15 @@ TEST_F(SpaceTest, HolesAreFoundAndReadAsZeros) {
   EXPECT_TRUE(ContentOf(fd.get()) == expected);
 }
 
+// A copying program that trusts SEEK_DATA must not lose what no sync has brought to the filesystem yet.
+TEST_F(SpaceTest, FreshDataIsNotCalledAHole) {
+  UniqueFd fd = Open("file", O_RDWR | O_CREAT);
+  std::string content = Pattern(100'000);
+  ASSERT_EQ(write(fd.get(), content.data(), content.size()), 100'000);
+  EXPECT_EQ(lseek(fd.get(), 0, SEEK_DATA), 0);
+  EXPECT_EQ(lseek(fd.get(), 0, SEEK_HOLE), 100'000);
+}
+
 TEST_F(SpaceTest, SparseFilesUseNoSpace) {
   UniqueFd fd = Open("file", O_RDWR | O_CREAT);
   ASSERT_TRUE(Succeeds(ftruncate(fd.get(), 1LL << 40)));
