@@ -89,7 +89,13 @@ void Allocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t
   });
 }
 
+// With the write-back cache the kernel asks without bringing its fresh data here first, and a copy that trusted the
+// answer would lose it. So there it is told to answer itself, and calls the whole file data.
 void Seek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, struct fuse_file_info* info) {
+  if (ContextOf(request).mount.writeback_cache) {
+    fuse_reply_err(request, ENOSYS);
+    return;
+  }
   auto found = HandleOf(info).file->Seek(static_cast<uint64_t>(offset), whence);
   if (!found) return ReplyError(request, found.error());
   fuse_reply_lseek(request, static_cast<off_t>(*found));

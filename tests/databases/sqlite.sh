@@ -81,7 +81,7 @@ round wal full 268435456
 round wal normal 0
 if [ -z "$plain" ]; then
   unmount_store
-  check_store "after SQLite"
+  check_store_exactly "after SQLite"
   not_below "after SQLite" "$marker"
   not_below "after SQLite, its own words" "SQLite format 3"
 fi

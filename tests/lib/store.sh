@@ -53,6 +53,18 @@ crash_daemon() {
 # check_store NAME: dictionary, tags and files of the unmounted store agree.
 check_store() { check "$1: the store is sound" "$tdefs" check "$store"; }
 
+# check_store_exactly NAME: and after this orderly unmount there is not even an entry without a file, so that a removal
+# which was not recorded shows.
+check_store_exactly() {
+  local report
+  report=$("$tdefs" check "$store" 2>&1)
+  if grep -q ' 0 stale entries, 0 defects; last shutdown orderly' <<<"$report"; then
+    ok "$1: the store is sound to the last entry"
+  else
+    fail "$1: the store is sound to the last entry" "$(tail -n 10 <<<"$report")"
+  fi
+}
+
 # not_below NAME TEXT: no file of the store holds this text, not even its dictionaries. The store is unmounted or synced.
 not_below() {
   local found

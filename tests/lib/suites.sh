@@ -52,7 +52,12 @@ build_release() { build release $release tdefs model_test posix_test; }
 on_release() { bash "$1" "$release/cli/tdefs" "$release/tests" "${@:2}"; }
 fuse_is_here() { [ -c /dev/fuse ] || { echo "skipped: $1: no /dev/fuse"; return 1; }; }
 
-suite_lint() { tests/lint/rules.sh; }
+suite_lint() {
+  local status
+  tests/lint/rules.sh
+  status=$?
+  tests/lint/docs.sh && return $status
+}
 
 suite_unit() {
   local folder

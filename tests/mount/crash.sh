@@ -46,7 +46,7 @@ for round in 1 2 3; do
 done
 check "every file of an unclean store is readable" find "$mountpoint" -type f -exec cat {} +
 unmount_store
-check_store "after three crashes"
+check_store_exactly "after three crashes"
 not_below "after three crashes" "$marker"
 
 mount_store || finish

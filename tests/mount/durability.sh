@@ -56,5 +56,5 @@ syncs "a synchronous write to a new file flushes the dictionary" '/\.tdefs/file\
 watched write_with a conv=fsync,notrunc
 same "an fsync in the steady state costs no flush of the dictionary" "" "$(grep 'file\.dict' <<<"$calls")"
 unmount_store
-check_store "after all"
+check_store_exactly "after all"
 finish

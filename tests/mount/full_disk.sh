@@ -25,7 +25,7 @@ same "files from before are readable on the full disk" "kept" "$(cat "$mountpoin
 check "a file can be removed from the full disk" rm "$mountpoint/filler"
 check "then there is space again" dd if=/dev/zero of="$mountpoint/again" bs=1M count=4 conv=fsync
 unmount_store
-check_store "after the full disk"
+check_store_exactly "after the full disk"
 mount_store || finish
 bad=""
 for number in $(seq "$created"); do
@@ -43,5 +43,5 @@ same "and serves its files" "kept" "$(cat "$mountpoint/kept")"
 check "every file is readable" find "$mountpoint" -type f -exec cat {} +
 rm -f "$mountpoint/filler"
 unmount_store
-check_store "after the crash on a full disk"
+check_store_exactly "after the crash on a full disk"
 finish

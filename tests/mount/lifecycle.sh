@@ -23,7 +23,7 @@ check "then writing works" touch "$mountpoint/new"
 
 unmount_store
 check "after the unmount the store is not reachable there" test ! -e "$mountpoint/file"
-check_store "after the unmount"
+check_store_exactly "after the unmount"
 before=$(find "$store" -printf '%P %s %T@\n' | sort)
 mount_store -o ro || finish
 same "a read-only mount shows the files" "first text" "$(cat "$mountpoint/file")"
@@ -58,7 +58,7 @@ kill -TERM "$process"
 await_end "$process"
 if is_mounted; then fail "SIGTERM unmounts" && umount -l "$mountpoint"; else ok "SIGTERM unmounts"; fi
 same "SIGTERM leaves a clean store" "" "$("$tdefs" check "$store" 2>&1 | grep -i unclean)"
-check_store "after SIGTERM"
+check_store_exactly "after SIGTERM"
 mount_store && same "SIGTERM loses nothing" "before the signal" "$(cat "$mountpoint/signal")"
 unmount_store
 finish

@@ -61,7 +61,7 @@ for from in "${methods[@]:1}"; do
 done
 unmount_store
 not_below "the four encrypting methods" "$marker"
-check_store "after all"
+check_store_exactly "after all"
 
 # A directory that held files before.
 suite=import
@@ -87,6 +87,6 @@ remount_store
 check "all of it survives a remount" cmp "$mountpoint/dir/linked" <(content 3)
 rm "$mountpoint/dir/linked.tmp"
 unmount_store
-check_store "after the import"
+check_store_exactly "after the import"
 not_below "once every imported file is rewritten" "$marker"
 finish

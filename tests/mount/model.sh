@@ -19,7 +19,7 @@ for ((seed = first_seed; seed < first_seed + seeds; ++seed)); do
   mkdir -p "$plain"
   "$programs/model_test" --mount "$mountpoint" --plain "$plain" --seed "$seed" --ops $((operations / seeds)) --skip "${SKIP:-}" \
     --remount-cmd "bash '$remount' '$mountpoint' '$store' '$key'" || failures=$((failures + 1))
-  unmount_store && check_store "seed $seed"
+  unmount_store && check_store_exactly "seed $seed"
   [ -n "${TDEFS_KEEP:-}" ] || rm -rf --one-file-system "$plain" "$store"
 done
 finish

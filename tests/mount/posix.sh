@@ -7,11 +7,11 @@ suite=posix
 new_store posix || finish
 mount_store || finish
 gtest_lines posix "$programs/posix_test" --dir "$mountpoint" --backing "$store" "${@:3}" || failures=$((failures + 1))
-unmount_store && check_store "after all tests"
+unmount_store && check_store_exactly "after all tests"
 
-suite="posix, write-back"
+suite="posix, write-back"  # with it the kernel calls a whole file data
 mount_store -o writeback-cache || finish
 gtest_lines "$suite" "$programs/posix_test" --dir "$mountpoint" --backing "$store" \
-  --gtest_filter='IoTest.*:SpaceTest.*:DurabilityTest.*:TimesTest.*:OpenFilesTest.Unlinked*' || failures=$((failures + 1))
-unmount_store && check_store "after all tests"
+  --gtest_filter='IoTest.*:SpaceTest.*:DurabilityTest.*:TimesTest.*:OpenFilesTest.Unlinked*:-SpaceTest.HolesAreFound*' || failures=$((failures + 1))
+unmount_store && check_store_exactly "after all tests"
 finish
