@@ -39,5 +39,9 @@ same() {
   if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "$(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3"))"; fi
 }
 
+# figure KIND KEY=VALUE…: notes the figures of a run, with the time, in the file that TDEFS_FIGURES names, if any.
+# docs/reliability.md is made from these lines.
+figure() { [ -z "${TDEFS_FIGURES:-}" ] || printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$TDEFS_FIGURES"; }
+
 # The exit code of a script: 1 if anything failed.
 finish() { [ "$failures" -eq 0 ]; exit $?; }

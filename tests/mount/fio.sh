@@ -9,8 +9,8 @@ new_store fio || finish
 mount_store || finish
 
 job() {  # NAME FIO_ARGUMENT…
-  fio --verify_state_save=0 --name="$1" --directory="$mountpoint" --filename="$1" --size=24M --verify=crc32c --verify_fatal=1 --fallocate=none \
-    --thread --randrepeat=1 --output="$workspace/fio.log" "${@:2}" >/dev/null 2>&1 ||
+  fio --name="$1" --directory="$mountpoint" --filename="$1" --size=24M --verify=crc32c --verify_fatal=1 \
+    --verify_state_save=0 --fallocate=none --thread --randrepeat=1 --output="$workspace/fio.log" "${@:2}" >/dev/null 2>&1 ||
     { tail -n 15 "$workspace/fio.log"; return 1; }
 }
 jobs=(
