@@ -6,10 +6,12 @@
 
 namespace tdefs {
 
-Result<size_t> ReadAt(int fd, ByteSpan out, uint64_t offset_bytes) {
+Result<size_t> ReadAt(int fd, ByteSpan out, uint64_t offset_bytes, const Failpoint& point) {
   size_t done = 0;
   while (done < out.size()) {
-    ssize_t n = ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset_bytes + done));
+    ssize_t n = point.Transfer(out.size() - done, [&](size_t size) {
+      return ::pread(fd, out.data() + done, size, static_cast<off_t>(offset_bytes + done));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return FailErrno(errno, "read");
     if (n == 0) break;
@@ -18,10 +20,12 @@ Result<size_t> ReadAt(int fd, ByteSpan out, uint64_t offset_bytes) {
   return done;
 }
 
-Status WriteAt(int fd, ByteView in, uint64_t offset_bytes) {
+Status WriteAt(int fd, ByteView in, uint64_t offset_bytes, const Failpoint& point) {
   size_t done = 0;
   while (done < in.size()) {
-    ssize_t n = ::pwrite(fd, in.data() + done, in.size() - done, static_cast<off_t>(offset_bytes + done));
+    ssize_t n = point.Transfer(in.size() - done, [&](size_t size) {
+      return ::pwrite(fd, in.data() + done, size, static_cast<off_t>(offset_bytes + done));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return FailErrno(errno, "write");
     if (n == 0) return FailErrno(EIO, "write made no progress");
@@ -53,12 +57,20 @@ Result<Bytes> ReadFileAt(int dir_fd, const std::string& name, size_t size_bytes_
 Status ReplaceFileAt(int dir_fd, const std::string& name, ByteView content) {
   const std::string temporary = name + ".tmp";
   auto replace = [&]() -> Status {
-    UniqueFd fd = TRY(OpenAt(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-    TRY(WriteAt(fd.get(), content, 0));
-    if (::fsync(fd.get()) != 0) return FailErrno(errno, "fsync " + temporary);
-    if (::renameat(dir_fd, temporary.c_str(), dir_fd, name.c_str()) != 0)
-      return FailErrno(errno, "rename " + temporary);
-    if (::fsync(dir_fd) != 0) return FailErrno(errno, "fsync of the directory of " + name);
+    UniqueFd fd(Point<"replace.create", CallKind::kName>().Run([&] {
+      return ::openat(dir_fd, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    }));
+    if (!fd) return FailErrno(errno, "open " + temporary);
+    TRY(WriteAt(fd.get(), content, 0, Point<"replace.write", CallKind::kWrite>()));
+    if (Point<"replace.fsync", CallKind::kSync>().Run([&] { return ::fsync(fd.get()); }) != 0) {
+      return FailErrno(errno, "fsync " + temporary);
+    }
+    const int renamed = Point<"replace.rename", CallKind::kName>().Run(
+        [&] { return ::renameat(dir_fd, temporary.c_str(), dir_fd, name.c_str()); });
+    if (renamed != 0) return FailErrno(errno, "rename " + temporary);
+    if (Point<"replace.fsync-directory", CallKind::kSync>().Run([&] { return ::fsync(dir_fd); }) != 0) {
+      return FailErrno(errno, "fsync of the directory of " + name);
+    }
     return {};
   };
   Status status = replace();

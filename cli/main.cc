@@ -4,6 +4,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "base/failpoint.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -26,6 +27,7 @@ tdefs::Status Run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (tdefs::ListFailpointsIfAsked()) return 0;
   tdefs::ForbidDumps();
   try {
     tdefs::Status status = Run(argc, argv);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "base/file_io.h"
 #include "fs/backing_walk.h"
 #include "fs/check.h"
@@ -45,7 +46,8 @@ class Importer {
   // Tags first: an entry without its tag is a defect, a tag without its entry can be healed.
   Status MakeDurable() {
     for (const auto& [device, fd] : filesystems_) {
-      if (::syncfs(fd.get()) != 0) return FailErrno(errno, "sync of the imported files' tags");
+      if (Point<"import.sync", CallKind::kSync>().Run([&] { return ::syncfs(fd.get()); }) != 0)
+        return FailErrno(errno, "sync of the imported files' tags");
     }
     return files_.Flush(files_.last());
   }
@@ -57,7 +59,9 @@ class Importer {
 
   Status SetTag(int path_fd) {
     const std::string link = MagicLink(path_fd);
-    if (::setxattr(link.c_str(), kTagXattrName, tag_.data(), tag_.size(), XATTR_CREATE) == 0) return {};
+    const int set = Point<"import.tag", CallKind::kAttribute>().Run(
+        [&] { return ::setxattr(link.c_str(), kTagXattrName, tag_.data(), tag_.size(), XATTR_CREATE); });
+    if (set == 0) return {};
     if (errno != EEXIST) return FailErrno(errno, "write of the tag");
     Tag present{};
     const ssize_t size = ::getxattr(link.c_str(), kTagXattrName, present.data(), present.size());

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/failpoint.h"
 #include "fs/magic_link.h"
 
 namespace tdefs {
@@ -27,7 +28,10 @@ struct HandleBuffer {
 
 Result<struct statx> InodeTable::Stat(int dir_fd, const char* name) {
   struct statx attributes;
-  if (::statx(dir_fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatMask, &attributes) != 0) {
+  const int result = Point<"inode.stat", CallKind::kOther>().Run([&] {
+    return ::statx(dir_fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatMask, &attributes);
+  });
+  if (result != 0) {
     return FailErrno();
   }
   return attributes;
@@ -153,8 +157,10 @@ Status InodeTable::FillHandle(Inode& inode, int dir_fd, const char* name) {
       return {};
     }
   }
-  UniqueFd fd(*name != '\0' ? ::openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)
-                            : ::fcntl(dir_fd, F_DUPFD_CLOEXEC, 0));
+  UniqueFd fd(Point<"inode.open", CallKind::kOther>().Run([&] {
+    return *name != '\0' ? ::openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)
+                         : ::fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+  }));
   if (!fd) return FailErrno();
   inode.descriptor = std::make_shared<const UniqueFd>(std::move(fd));
   inode.descriptor_pinned = true;
@@ -164,7 +170,8 @@ Status InodeTable::FillHandle(Inode& inode, int dir_fd, const char* name) {
 Result<UniqueFd> InodeTable::OpenHandle(const Inode& inode, int flags) const {
   HandleBuffer buffer;
   std::memcpy(buffer.bytes, inode.handle.data(), inode.handle.size());
-  UniqueFd fd(::open_by_handle_at(root_fd_, buffer.get(), flags | O_CLOEXEC));
+  UniqueFd fd(Point<"inode.open-handle", CallKind::kOther>().Run(
+      [&] { return ::open_by_handle_at(root_fd_, buffer.get(), flags | O_CLOEXEC); }));
   if (!fd) return FailErrno();
   return fd;
 }
@@ -229,7 +236,8 @@ void InodeTable::DropDescriptor(Inode& inode) {
 Result<UniqueFd> InodeTable::Open(Inode& inode, int flags) {
   if (!inode.handle.empty() && !inode.removed) return OpenHandle(inode, flags);
   auto descriptor = TRY(Descriptor(inode));
-  UniqueFd fd(::open(MagicLink(descriptor->get()).c_str(), (flags & ~O_NOFOLLOW) | O_CLOEXEC));
+  UniqueFd fd(Point<"content.open", CallKind::kOther>().Run(
+      [&] { return ::open(MagicLink(descriptor->get()).c_str(), (flags & ~O_NOFOLLOW) | O_CLOEXEC); }));
   if (!fd) return FailErrno();
   return fd;
 }

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/checked.h"
+#include "base/failpoint.h"
 #include "base/file_io.h"
 #include "fs/magic_link.h"
 
@@ -22,7 +23,9 @@ constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
 Result<size_t> WriteSome(int fd, ByteView data, uint64_t offset) {
   size_t done = 0;
   while (done < data.size()) {
-    ssize_t n = ::pwrite(fd, data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
+    ssize_t n = Point<"content.write", CallKind::kWrite>().Transfer(data.size() - done, [&](size_t size) {
+      return ::pwrite(fd, data.data() + done, size, static_cast<off_t>(offset + done));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && done == 0) return FailErrno();
     if (n <= 0) break;
@@ -77,6 +80,7 @@ Result<ByteView> OpenFile::Read(uint64_t offset, size_t size, bool direct, IoBuf
 }
 
 Result<size_t> OpenFile::ReadStored(uint64_t offset, ByteSpan out, bool direct) {
+  const Failpoint& point = Point<"content.read", CallKind::kRead>();
   const int direct_fd = direct && IsAligned(offset, kPageBytes) ? DirectFd() : -1;
   size_t done = 0;
   while (done < out.size()) {
@@ -84,13 +88,13 @@ Result<size_t> OpenFile::ReadStored(uint64_t offset, ByteSpan out, bool direct) 
     size_t n = 0;
     if (direct_fd >= 0) {
       // The buffer is whole pages; past the end of the file the kernel returns less than was asked for.
-      ssize_t got =
-          ::pread(direct_fd, out.data() + done, AlignUp(wanted, kPageBytes), static_cast<off_t>(offset + done));
-      n = got < 0 ? TRY(ReadAt(fd_.get(), out.subspan(done, wanted), offset + done))
-                  : std::min(static_cast<size_t>(got), wanted);
-      if (got >= 0 && n < wanted) n += TRY(ReadAt(fd_.get(), out.subspan(done + n, wanted - n), offset + done + n));
+      ssize_t got = Point<"content.read-direct", CallKind::kOther>().Run([&] {
+        return ::pread(direct_fd, out.data() + done, AlignUp(wanted, kPageBytes), static_cast<off_t>(offset + done));
+      });
+      if (got > 0) n = std::min(static_cast<size_t>(got), wanted);
+      if (n < wanted) n += TRY(ReadAt(fd_.get(), out.subspan(done + n, wanted - n), offset + done + n, point));
     } else {
-      n = TRY(ReadAt(fd_.get(), out.subspan(done, wanted), offset + done));
+      n = TRY(ReadAt(fd_.get(), out.subspan(done, wanted), offset + done, point));
     }
     if (key_.cipher) key_.cipher->Decrypt(key_.record.iv, offset + done, out.subspan(done, n));
     done += n;
@@ -168,7 +172,8 @@ Result<uint64_t> OpenFile::Seek(uint64_t offset, int whence) {
 }
 
 Status OpenFile::Sync(bool data_only, uint64_t& errors_seen) {
-  const int result = data_only ? ::fdatasync(fd_.get()) : ::fsync(fd_.get());
+  const int result = Point<"content.sync", CallKind::kSync>().Run(
+      [&] { return data_only ? ::fdatasync(fd_.get()) : ::fsync(fd_.get()); });
   const int error = result == 0 ? 0 : errno;
   statistics_.syncs.fetch_add(1, std::memory_order_relaxed);
   std::lock_guard lock(sync_mutex_);

@@ -8,17 +8,35 @@
 #include <array>
 
 #include "base/checked.h"
+#include "base/failpoint.h"
 #include "base/file_io.h"
 #include "fs/open_file.h"
 
 namespace tdefs {
+namespace {
+
+// ftruncate and fallocate: false and errno on failure.
+template <PointName kName>
+bool Truncate(int fd, uint64_t size) {
+  return Point<kName, CallKind::kSize>().Run([&] { return ::ftruncate(fd, static_cast<off_t>(size)); }) == 0;
+}
+
+template <PointName kName>
+bool Fallocate(int fd, int mode, uint64_t offset, uint64_t length) {
+  return Point<kName, CallKind::kSize>().Run(
+             [&] { return ::fallocate(fd, mode, static_cast<off_t>(offset), static_cast<off_t>(length)); }) == 0;
+}
+
+}  // namespace
 
 // A crash between this and what follows leaves a unit that reads as zeros, as it did before.
 Status OpenFile::MaterialiseUnit(uint64_t position) {
   const uint64_t unit = AlignDown(position, kUnitBytes);
   if (unit == position || unit + kUnitBytes > size_bytes()) return {};
   std::array<std::byte, kUnitBytes> stored;
-  if (TRY(ReadAt(fd_.get(), stored, unit)) < kUnitBytes || !IsZero(stored)) return {};
+  if (TRY(ReadAt(fd_.get(), stored, unit, Point<"content.read-unit", CallKind::kRead>())) < kUnitBytes ||
+      !IsZero(stored))
+    return {};
   return WriteZeros(unit, unit + kUnitBytes);
 }
 
@@ -27,7 +45,7 @@ Status OpenFile::WriteZeros(uint64_t from, uint64_t to) {
   std::array<std::byte, kUnitBytes> zeros;
   ByteSpan range(zeros.data(), to - from);
   key_.cipher->EncryptZeros(key_.record.iv, from, range);
-  TRY(WriteAt(fd_.get(), range, from));
+  TRY(WriteAt(fd_.get(), range, from, Point<"content.write-zeros", CallKind::kWrite>()));
   if (to > size_bytes()) size_bytes_ = to;
   return {};
 }
@@ -37,7 +55,7 @@ Status OpenFile::ZeroInsideUnit(uint64_t from, uint64_t to) {
   const uint64_t unit = AlignDown(from, kUnitBytes);
   if (unit + kUnitBytes <= size_bytes()) {
     std::array<std::byte, kUnitBytes> stored;
-    TRY(ReadAt(fd_.get(), stored, unit));
+    TRY(ReadAt(fd_.get(), stored, unit, Point<"content.read-unit", CallKind::kRead>()));
     if (IsZero(stored)) return {};
   }
   return WriteZeros(from, to);
@@ -60,7 +78,7 @@ Status OpenFile::FillGap(uint64_t to) {
 Status OpenFile::GrowTo(uint64_t size) {
   const uint64_t old_size = size_bytes();
   Status grown = FillGap(size);
-  if (!grown && ::ftruncate(fd_.get(), static_cast<off_t>(old_size)) == 0) size_bytes_ = old_size;
+  if (!grown && Truncate<"content.undo-growth">(fd_.get(), old_size)) size_bytes_ = old_size;
   return grown;
 }
 
@@ -84,14 +102,14 @@ Status OpenFile::ResizeLocked(uint64_t size) {
       TRY(MaterialiseUnit(size));
     }
   }
-  if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return FailErrno();
+  if (!Truncate<"content.truncate">(fd_.get(), size)) return FailErrno();
   size_bytes_ = size;
   return {};
 }
 
 Status OpenFile::Empty(ContentKey key, const std::function<Status()>& persist) {
   std::unique_lock lock(mutex_);
-  if (size_bytes() != 0 && ::ftruncate(fd_.get(), 0) != 0) return FailErrno();
+  if (size_bytes() != 0 && !Truncate<"content.empty">(fd_.get(), 0)) return FailErrno();
   size_bytes_ = 0;
   if (Status persisted = persist(); !persisted) {
     spent_errno_ = persisted.error().Errno();
@@ -110,9 +128,7 @@ Status OpenFile::Allocate(int mode, uint64_t offset, uint64_t length) {
   switch (mode) {
     case FALLOC_FL_KEEP_SIZE:
     case 0:
-      if (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
-        return FailErrno();
-      }
+      if (!Fallocate<"content.allocate">(fd_.get(), FALLOC_FL_KEEP_SIZE, offset, length)) return FailErrno();
       if (mode == 0 && to > size_bytes()) return ResizeLocked(to);
       return {};
     case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
@@ -132,9 +148,7 @@ Status OpenFile::Allocate(int mode, uint64_t offset, uint64_t length) {
 Status OpenFile::ZeroRangeLocked(int mode, uint64_t from, uint64_t to) {
   auto zero_backing = [&](uint64_t begin, uint64_t end) -> Status {
     if (begin >= end) return {};
-    if (::fallocate(fd_.get(), mode, static_cast<off_t>(begin), static_cast<off_t>(end - begin)) != 0) {
-      return FailErrno();
-    }
+    if (!Fallocate<"content.zero-range">(fd_.get(), mode, begin, end - begin)) return FailErrno();
     return {};
   };
   const uint64_t size = size_bytes();
@@ -151,7 +165,9 @@ Status OpenFile::ZeroRangeLocked(int mode, uint64_t from, uint64_t to) {
   TRY(zero_backing(AlignUp(size, kUnitBytes), to));
   // Parts of holes change nothing below, but for the program this is a change of the file.
   const struct timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
-  if (::futimens(fd_.get(), times) != 0) return FailErrno();
+  if (Point<"content.touch", CallKind::kAttribute>().Run([&] { return ::futimens(fd_.get(), times); }) != 0) {
+    return FailErrno();
+  }
   return {};
 }
 

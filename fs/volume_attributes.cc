@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "base/failpoint.h"
 #include "fs/attributes.h"
 #include "fs/magic_link.h"
 #include "fs/volume.h"
@@ -43,11 +44,15 @@ Result<struct stat> Volume::SetAttributes(NodeId id, FileHandle* handle, const A
   if (change.uid || change.gid) {
     const uid_t uid = change.uid.value_or(static_cast<uid_t>(-1));
     const gid_t gid = change.gid.value_or(static_cast<gid_t>(-1));
-    if (::fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0) return FailErrno();
+    const int changed = Point<"attribute.chown", CallKind::kAttribute>().Run(
+        [&] { return ::fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW); });
+    if (changed != 0) return FailErrno();
   }
   if (change.size) TRY(ApplySize(*inode, handle, *change.size));
   if (change.mode) {
-    if (::chmod(MagicLink(fd).c_str(), *change.mode & 07777) != 0) return FailErrno();
+    const int changed = Point<"attribute.chmod", CallKind::kAttribute>().Run(
+        [&] { return ::chmod(MagicLink(fd).c_str(), *change.mode & 07777); });
+    if (changed != 0) return FailErrno();
   }
   if (change.access_time || change.modification_time) {
     const struct timespec omit = {0, UTIME_OMIT};
@@ -113,9 +118,9 @@ Status Volume::SetXattr(NodeId id, const char* name, ByteView value, int flags) 
   if (IsTag(name)) return FailErrno(EPERM);
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = TRY(table_->Descriptor(*inode));
-  if (::setxattr(MagicLink(descriptor->get()).c_str(), name, value.data(), value.size(), flags) != 0) {
-    return FailErrno();
-  }
+  const int set = Point<"attribute.setxattr", CallKind::kAttribute>().Run(
+      [&] { return ::setxattr(MagicLink(descriptor->get()).c_str(), name, value.data(), value.size(), flags); });
+  if (set != 0) return FailErrno();
   return {};
 }
 
@@ -123,7 +128,9 @@ Status Volume::RemoveXattr(NodeId id, const char* name) {
   if (IsTag(name)) return FailErrno(EPERM);
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = TRY(table_->Descriptor(*inode));
-  if (::removexattr(MagicLink(descriptor->get()).c_str(), name) != 0) return FailErrno();
+  const int removed = Point<"attribute.removexattr", CallKind::kAttribute>().Run(
+      [&] { return ::removexattr(MagicLink(descriptor->get()).c_str(), name); });
+  if (removed != 0) return FailErrno();
   return {};
 }
 

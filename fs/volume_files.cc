@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "fs/attributes.h"
 #include "fs/volume.h"
 
@@ -129,13 +130,15 @@ Result<Volume::Opened> Volume::Create(NodeId parent, const char* name, mode_t mo
     std::unique_lock lock(dir->names_mutex);
     const mode_t create_mode = ::geteuid() == 0 ? mode : mode | S_IRUSR | S_IWUSR;
     UniqueFd fd(MakeAs(caller, (mode & S_ISGID) != 0, [&] {
-      return ::openat(descriptor->get(), name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, create_mode);
+      return Point<"name.create", CallKind::kName>().Run([&] {
+        return ::openat(descriptor->get(), name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, create_mode);
+      });
     }));
     if (fd) {
       auto opened = FinishCreate(dir.get(), name, std::move(fd), mode, flags, caller);
       if (!opened) {
         // No visible file without tag and entry.
-        ::unlinkat(descriptor->get(), name, 0);
+        (void)Point<"name.undo-create", CallKind::kName>().Run([&] { return ::unlinkat(descriptor->get(), name, 0); });
         if (auto removed = keys_.files().Remove(*dir->directory, name); !removed) keys_.RequireHealing();
       }
       return opened;
@@ -158,7 +161,8 @@ Result<Volume::Opened> Volume::CreateUnnamed(NodeId parent, mode_t mode, int fla
   InodePtr dir = TRY(table_->Get(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   UniqueFd fd(MakeAs(caller, (mode & S_ISGID) != 0, [&] {
-    return ::openat(descriptor->get(), ".", O_RDWR | O_TMPFILE | O_CLOEXEC | (flags & O_EXCL), mode);
+    return Point<"name.tmpfile", CallKind::kName>().Run(
+        [&] { return ::openat(descriptor->get(), ".", O_RDWR | O_TMPFILE | O_CLOEXEC | (flags & O_EXCL), mode); });
   }));
   if (!fd) return FailErrno();
   return FinishCreate(nullptr, "", std::move(fd), mode, flags, caller);
@@ -205,7 +209,8 @@ Status Volume::Sync(FileHandle& handle, bool data_only) {
 Result<std::unique_ptr<DirectoryHandle>> Volume::OpenDirectory(NodeId id) {
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = TRY(table_->Descriptor(*inode));
-  UniqueFd fd = UniqueFd(::openat(descriptor->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd fd(Point<"directory.open", CallKind::kOther>().Run(
+      [&] { return ::openat(descriptor->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (!fd) return FailErrno();
   return DirectoryHandle::Create(std::move(fd), std::move(inode));
 }
@@ -213,7 +218,8 @@ Result<std::unique_ptr<DirectoryHandle>> Volume::OpenDirectory(NodeId id) {
 Status Volume::SyncDirectory(DirectoryHandle& handle, bool data_only) {
   const Sequence needed = keys_.files().last();
   keys_.files().StartFlush(needed);
-  const int result = data_only ? ::fdatasync(handle.fd()) : ::fsync(handle.fd());
+  const int result = Point<"directory.sync", CallKind::kSync>().Run(
+      [&] { return data_only ? ::fdatasync(handle.fd()) : ::fsync(handle.fd()); });
   const int error = errno;
   Status flushed = keys_.files().Flush(needed);
   if (result != 0) return FailErrno(error);

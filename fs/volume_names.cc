@@ -8,6 +8,7 @@
 #include <climits>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "fs/attributes.h"
 #include "fs/magic_link.h"
 #include "fs/volume.h"
@@ -35,7 +36,10 @@ Result<Entry> Volume::MakeDirectory(NodeId parent, const char* name, mode_t mode
   InodePtr dir = TRY(table_->Get(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
-  if (MakeAs(caller, false, [&] { return ::mkdirat(descriptor->get(), name, mode); }) != 0) return FailErrno();
+  if (MakeAs(caller, false, [&] {
+        return Point<"name.mkdir", CallKind::kName>().Run([&] { return ::mkdirat(descriptor->get(), name, mode); });
+      }) != 0)
+    return FailErrno();
   return EntryOf(*dir, descriptor->get(), name);
 }
 
@@ -48,8 +52,9 @@ Result<Entry> Volume::MakeNode(NodeId parent, const char* name, mode_t mode, dev
   InodePtr dir = TRY(table_->Get(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
-  const int made =
-      MakeAs(caller, (mode & S_ISGID) != 0, [&] { return ::mknodat(descriptor->get(), name, mode, device); });
+  const int made = MakeAs(caller, (mode & S_ISGID) != 0, [&] {
+    return Point<"name.mknod", CallKind::kName>().Run([&] { return ::mknodat(descriptor->get(), name, mode, device); });
+  });
   if (made != 0) return FailErrno();
   return EntryOf(*dir, descriptor->get(), name);
 }
@@ -59,7 +64,11 @@ Result<Entry> Volume::MakeSymlink(NodeId parent, const char* name, const char* t
   InodePtr dir = TRY(table_->Get(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
-  if (MakeAs(caller, false, [&] { return ::symlinkat(target, descriptor->get(), name); }) != 0) return FailErrno();
+  if (MakeAs(caller, false, [&] {
+        return Point<"name.symlink", CallKind::kName>().Run(
+            [&] { return ::symlinkat(target, descriptor->get(), name); });
+      }) != 0)
+    return FailErrno();
   return EntryOf(*dir, descriptor->get(), name);
 }
 
@@ -70,9 +79,10 @@ Result<Entry> Volume::Link(NodeId id, NodeId new_parent, const char* new_name) {
   auto target = TRY(table_->Descriptor(*inode));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
-  if (::linkat(AT_FDCWD, MagicLink(target->get()).c_str(), descriptor->get(), new_name, AT_SYMLINK_FOLLOW) != 0) {
-    return FailErrno();
-  }
+  const int linked = Point<"name.link", CallKind::kName>().Run([&] {
+    return ::linkat(AT_FDCWD, MagicLink(target->get()).c_str(), descriptor->get(), new_name, AT_SYMLINK_FOLLOW);
+  });
+  if (linked != 0) return FailErrno();
   inode->removed = false;
   if (inode->IsRegular()) {
     std::lock_guard file_lock(inode->mutex);
@@ -127,7 +137,9 @@ Status Volume::RemoveName(NodeId parent, const char* name, int flags) {
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
   InodePtr last = BeforeLastName(descriptor->get(), name);
-  if (::unlinkat(descriptor->get(), name, flags) != 0) return FailErrno();
+  const int unlinked =
+      Point<"name.unlink", CallKind::kName>().Run([&] { return ::unlinkat(descriptor->get(), name, flags); });
+  if (unlinked != 0) return FailErrno();
   if (last) last->removed = true;
   statistics_.removes.fetch_add(1, std::memory_order_relaxed);
   Changed(*dir, keys_.files().Remove(*dir->directory, name), "a removal");
@@ -152,7 +164,9 @@ Status Volume::Rename(NodeId from_parent, const char* from, NodeId to_parent, co
     if (same_file && flags == 0) return {};
     if (target) victim = BeforeLastName(to_fd->get(), to);
   }
-  if (::renameat2(from_fd->get(), from, to_fd->get(), to, flags) != 0) return FailErrno();
+  const int renamed = Point<"name.rename", CallKind::kName>().Run(
+      [&] { return ::renameat2(from_fd->get(), from, to_fd->get(), to, flags); });
+  if (renamed != 0) return FailErrno();
   if (victim) victim->removed = true;
   statistics_.renames.fetch_add(1, std::memory_order_relaxed);
   auto change = (flags & RENAME_EXCHANGE) != 0

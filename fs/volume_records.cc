@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "fs/magic_link.h"
 #include "fs/volume.h"
@@ -14,8 +15,10 @@ namespace tdefs {
 // `path_only`: the descriptor is O_PATH, which has no fgetxattr.
 Result<std::optional<FileRecord>> Volume::ReadTag(int fd, bool path_only) const {
   std::array<std::byte, kTagBytes + 1> bytes;  // one more, so that a longer value is not taken for a whole tag
-  const ssize_t size = path_only ? ::getxattr(MagicLink(fd).c_str(), kTagXattrName, bytes.data(), bytes.size())
-                                 : ::fgetxattr(fd, kTagXattrName, bytes.data(), bytes.size());
+  const ssize_t size = Point<"tag.read", CallKind::kAttribute>().Run([&] {
+    return path_only ? ::getxattr(MagicLink(fd).c_str(), kTagXattrName, bytes.data(), bytes.size())
+                     : ::fgetxattr(fd, kTagXattrName, bytes.data(), bytes.size());
+  });
   if (size < 0 && errno == ENODATA) return std::nullopt;
   if (size < 0 && errno == ERANGE) return Fail(ErrorCode::kTampered, "tag is longer than a tag");
   if (size < 0) return FailErrno(errno, "read of the tag");
@@ -24,8 +27,10 @@ Result<std::optional<FileRecord>> Volume::ReadTag(int fd, bool path_only) const 
 
 Status Volume::WriteTag(int fd, bool path_only, const FileRecord& record) const {
   const Tag tag = TRY(keys_.tags().Encode(record));
-  const int result = path_only ? ::setxattr(MagicLink(fd).c_str(), kTagXattrName, tag.data(), tag.size(), 0)
-                               : ::fsetxattr(fd, kTagXattrName, tag.data(), tag.size(), 0);
+  const int result = Point<"tag.write", CallKind::kAttribute>().Run([&] {
+    return path_only ? ::setxattr(MagicLink(fd).c_str(), kTagXattrName, tag.data(), tag.size(), 0)
+                     : ::fsetxattr(fd, kTagXattrName, tag.data(), tag.size(), 0);
+  });
   if (result != 0) return FailErrno(errno, "write of the tag");
   return {};
 }

@@ -23,6 +23,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "keys/file_dictionary_impl.h"
 #include "keys/log_listing.h"
@@ -81,7 +82,9 @@ Status FileDictionary::Impl::DrainUntilFew(LogWriter& fresh) {
 Status FileDictionary::Impl::SwapLogs(std::shared_ptr<LogWriter>& fresh, uint64_t listed_names) {
   std::lock_guard append(append_mutex);
   TRY(WriteCaughtUp(*catch_up, *fresh));
-  if (options.file_ops.renameat(dir_fd, kNewFileDictionaryName, dir_fd, kFileDictionaryName) != 0) {
+  const int renamed = Point<"compaction.rename", CallKind::kName>().Run(
+      [&] { return options.file_ops.renameat(dir_fd, kNewFileDictionaryName, dir_fd, kFileDictionaryName); });
+  if (renamed != 0) {
     return FailErrno(errno, "file dictionary: rename file.dict.new to file.dict");
   }
   {
@@ -116,7 +119,9 @@ Status FileDictionary::Impl::RunCompaction() {
   fresh->Reveal();
   TRY(DrainUntilFew(*fresh));
   TRY(SwapLogs(fresh, listed_names));
-  if (options.file_ops.fsync_directory(dir_fd) != 0) {
+  const int synced = Point<"compaction.fsync-directory", CallKind::kSync>().Run(
+      [&] { return options.file_ops.fsync_directory(dir_fd); });
+  if (synced != 0) {
     const int error = errno;
     leadership.MarkFailed();
     return FailErrno(error, "file dictionary: fsync of the store directory");

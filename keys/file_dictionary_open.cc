@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "base/file_io.h"
 #include "base/log.h"
 #include "keys/file_dictionary_impl.h"
@@ -45,10 +46,15 @@ Status FileDictionary::Create(int store_dir_fd, const Options& options) {
     const auto log = TRY(LogWriter::Create(store_dir_fd, kNewFileDictionaryName, header, options.dictionary_key.view(),
                                            options.file_ops));
     TRY(log->Sync(0));
-    if (options.file_ops.renameat(store_dir_fd, kNewFileDictionaryName, store_dir_fd, kFileDictionaryName) != 0) {
+    const int renamed = Point<"init.rename-log", CallKind::kName>().Run([&] {
+      return options.file_ops.renameat(store_dir_fd, kNewFileDictionaryName, store_dir_fd, kFileDictionaryName);
+    });
+    if (renamed != 0) {
       return FailErrno(errno, "rename file.dict.new to file.dict");
     }
-    if (options.file_ops.fsync_directory(store_dir_fd) != 0) return FailErrno(errno, "fsync the store directory");
+    const int synced = Point<"init.fsync-store", CallKind::kSync>().Run(
+        [&] { return options.file_ops.fsync_directory(store_dir_fd); });
+    if (synced != 0) return FailErrno(errno, "fsync the store directory");
     return {};
   };
   const Status made = make();
@@ -57,7 +63,9 @@ Status FileDictionary::Create(int store_dir_fd, const Options& options) {
 }
 
 Status FileDictionary::Impl::CutTail(int fd, uint64_t end_bytes) const {
-  if (options.file_ops.ftruncate(fd, static_cast<off_t>(end_bytes)) != 0) {
+  const int cut = Point<"log.cut-tail", CallKind::kSize>().Run(
+      [&] { return options.file_ops.ftruncate(fd, static_cast<off_t>(end_bytes)); });
+  if (cut != 0) {
     return FailErrno(errno, fmt::format("file dictionary: cut an unfinished record off at {}", end_bytes));
   }
   return {};

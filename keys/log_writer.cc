@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include "base/failpoint.h"
 #include "base/file_io.h"
 #include "base/log.h"
 
@@ -14,7 +15,9 @@ LogWriter::LogWriter(UniqueFd fd, LogCipher cipher, uint64_t generation, const F
 Result<std::unique_ptr<LogWriter>> LogWriter::Create(int dir_fd, const std::string& name, const LogHeader& header,
                                                      ByteView dictionary_key, const FileOps& ops) {
   const auto encoded = TRY(EncodeLogHeader(header, dictionary_key));
-  UniqueFd fd = TRY(OpenAt(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  UniqueFd fd(Point<"new-log.create", CallKind::kName>().Run(
+      [&] { return ::openat(dir_fd, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600); }));
+  if (!fd) return FailErrno(errno, "open " + name);
   LogCipher cipher = TRY(LogCipher::Create(header, dictionary_key));
   std::unique_ptr<LogWriter> writer(new LogWriter(std::move(fd), std::move(cipher), header.generation, ops));
   TRY(writer->WriteAll(encoded));
@@ -33,10 +36,14 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Resume(UniqueFd fd, const LogHeade
 }
 
 Status LogWriter::WriteAll(ByteView bytes) {
+  // Until it is revealed the log is one that is being compacted or made.
+  const Failpoint& point =
+      revealed_ ? Point<"log.append", CallKind::kWrite>() : Point<"new-log.write", CallKind::kWrite>();
   size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t n =
-        ops_.pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(end_bytes_ + done));
+    const ssize_t n = point.Transfer(bytes.size() - done, [&](size_t size) {
+      return ops_.pwrite(fd_.get(), bytes.data() + done, size, static_cast<off_t>(end_bytes_ + done));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return FailErrno(errno, "file dictionary: append");
     if (n == 0) return FailErrno(EIO, "file dictionary: append made no progress");
@@ -46,7 +53,9 @@ Status LogWriter::WriteAll(ByteView bytes) {
 }
 
 Status LogWriter::CutBack() {
-  if (ops_.ftruncate(fd_.get(), static_cast<off_t>(end_bytes_)) == 0) {
+  const int cut = Point<"log.cut-back", CallKind::kSize>().Run(
+      [&] { return ops_.ftruncate(fd_.get(), static_cast<off_t>(end_bytes_)); });
+  if (cut == 0) {
     broken_ = false;
     return {};
   }
@@ -71,7 +80,8 @@ Status LogWriter::Append(ByteView body) {
 }
 
 Status LogWriter::Sync(uint32_t records) {
-  if (ops_.fdatasync(fd_.get()) != 0) return FailErrno(errno, "file dictionary: fdatasync");
+  const Failpoint& point = revealed_ ? Point<"log.sync", CallKind::kSync>() : Point<"new-log.sync", CallKind::kSync>();
+  if (point.Run([&] { return ops_.fdatasync(fd_.get()); }) != 0) return FailErrno(errno, "file dictionary: fdatasync");
   // Only grows: syncs of several threads may end in any order.
   uint32_t known = durable_;
   while (known < records && !durable_.compare_exchange_weak(known, records)) {

@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "base/file_io.h"
 #include "crypto/random.h"
 #include "keys/key_dictionary_file.h"
@@ -63,7 +64,9 @@ Status CheckNoStore(const StoreDirectory& directory) {
 // Tags are user extended attributes: without them no file could be made later.
 Status CheckXattrSupport(const StoreLock& lock, const std::string& backing_dir) {
   const std::byte probe{1};
-  if (::fsetxattr(lock.fd(), kTagXattrName, &probe, sizeof probe, 0) == 0) {
+  const int set = Point<"init.probe-tag", CallKind::kAttribute>().Run(
+      [&] { return ::fsetxattr(lock.fd(), kTagXattrName, &probe, sizeof probe, 0); });
+  if (set == 0) {
     ::fremovexattr(lock.fd(), kTagXattrName);
     return {};
   }
@@ -87,7 +90,9 @@ Status WriteStore(const StoreDirectory& directory, MasterKeyProvider& master, Me
     const SecretBytes root_key = TRY(RandomSecret(kRootKeyBytes));
     KeyDictionary dictionary = TRY(MakeKeyDictionary(master, root_key, method));
     TRY(MakeFileDictionary(directory.store.get(), dictionary));
-    if (::fsync(directory.backing.get()) != 0) return FailErrno(errno, "fsync " + directory.backing_dir);
+    const int synced =
+        Point<"init.fsync-backing", CallKind::kSync>().Run([&] { return ::fsync(directory.backing.get()); });
+    if (synced != 0) return FailErrno(errno, "fsync " + directory.backing_dir);
     return SaveKeyDictionary(directory.store.get(), dictionary, root_key);
   };
   Status status = write();
@@ -107,7 +112,8 @@ Status KeyManager::InitStore(const std::string& backing_dir, const EncryptionCon
   StoreDirectory directory;
   directory.backing_dir = backing;
   directory.backing = TRY(OpenAt(AT_FDCWD, backing, O_RDONLY | O_DIRECTORY));
-  const bool made = ::mkdirat(directory.backing.get(), kStoreDirName, 0700) == 0;
+  const bool made = Point<"init.mkdir", CallKind::kName>().Run(
+                        [&] { return ::mkdirat(directory.backing.get(), kStoreDirName, 0700); }) == 0;
   if (!made && errno != EEXIST) return FailErrno(errno, fmt::format("make {}/{}", backing, kStoreDirName));
   directory = TRY(OpenStoreDirectory(backing));
   TRY(CheckNoStore(directory));

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/failpoint.h"
 #include "base/file_io.h"
 #include "keys/store_id.h"
 
@@ -47,8 +48,10 @@ Result<StoreLock> StoreLock::Acquire(int store_dir_fd, const std::string& backin
 
 Status StoreLock::RecordHolder() const {
   const std::string text = fmt::format("{}\n", ::getpid());
-  TRY(WriteAt(fd_.get(), AsBytes(text), 0));
-  if (::ftruncate(fd_.get(), static_cast<off_t>(text.size())) != 0) return FailErrno(errno, "truncate the lock file");
+  TRY(WriteAt(fd_.get(), AsBytes(text), 0, Point<"lock.write", CallKind::kWrite>()));
+  const int cut = Point<"lock.truncate", CallKind::kSize>().Run(
+      [&] { return ::ftruncate(fd_.get(), static_cast<off_t>(text.size())); });
+  if (cut != 0) return FailErrno(errno, "truncate the lock file");
   return {};
 }
 
