@@ -13,6 +13,12 @@ namespace {
 constexpr std::chrono::seconds kPause{1};
 constexpr std::chrono::seconds kPauseMax{600};
 
+// Gone in the meantime, or the store's own directory: nothing there is to be healed. Any other error leaves a name that
+// nobody has looked at.
+bool IsGone(const Error& error) {
+  return error.Errno() == ENOENT || error.Errno() == ESTALE || error.Errno() == ENOTDIR;
+}
+
 }  // namespace
 
 Healer::~Healer() {
@@ -40,7 +46,6 @@ void Healer::Run() {
   }
 }
 
-// True if nothing is left to heal.
 bool Healer::Heal() {
   KeyManager& keys = volume_.keys();
   if (!keys.healing()) return true;
@@ -69,7 +74,7 @@ bool Healer::WalkAll() {
 
 bool Healer::WalkDirectory(NodeId directory) {
   auto handle = volume_.OpenDirectory(directory);
-  if (!handle) return handle.error().Errno() == ENOENT || handle.error().Errno() == ESTALE;
+  if (!handle) return IsGone(handle.error());
   std::vector<std::string> names;
   Status listed = (*handle)->ForEach(0, [&](const DirectoryHandle::Item& item) {
     const std::string_view name(item.name);
@@ -78,10 +83,14 @@ bool Healer::WalkDirectory(NodeId directory) {
     return true;
   });
   if (!listed) return false;
+  bool complete = true;
   for (const std::string& name : names) {
     if (stop_) return false;
     auto entry = volume_.Lookup(directory, name.c_str());
-    if (!entry) continue;  // gone in the meantime, or ours
+    if (!entry) {
+      complete = complete && IsGone(entry.error());
+      continue;
+    }
     ++names_;
     if (S_ISDIR(entry->attributes.st_mode)) {
       pending_.push_back(entry->id);
@@ -89,7 +98,7 @@ bool Healer::WalkDirectory(NodeId directory) {
       volume_.Forget(entry->id, 1);
     }
   }
-  return true;
+  return complete;
 }
 
 }  // namespace tdefs

@@ -24,10 +24,11 @@ class Healer {
   Healer& operator=(const Healer&) = delete;
 
   void Start();
+  // One walk in the calling thread, if healing is asked for; true if nothing is left to heal. Not beside Start.
+  bool Heal();
 
  private:
   void Run();
-  bool Heal();
   bool WalkAll();
   bool WalkDirectory(NodeId directory);
 

@@ -93,6 +93,7 @@ Result<Entry> Volume::Link(NodeId id, NodeId new_parent, const char* new_name) {
         return change.sequence;
       }
       auto tag = ReadTag(target->get(), true);
+      if (!tag && tag.error().code == ErrorCode::kSystem) return std::unexpected(tag.error());
       if (!tag || !*tag) return Sequence{0};  // foreign: it stays without a record
       auto change = TRY(keys_.files().Insert(*dir->directory, new_name, **tag));
       SetRecord(*inode, change.record);

@@ -51,6 +51,7 @@ void Volume::MatchName(Inode& dir, const char* name, Inode& inode, uint64_t size
     auto descriptor = table_->Descriptor(inode);
     auto tag = descriptor ? ReadTag((*descriptor)->get(), true) : std::unexpected(descriptor.error());
     if (tag && *tag && keys_.healing()) return HealName(dir, name, inode, entry, **tag);
+    if (!tag && tag.error().code == ErrorCode::kSystem && keys_.healing()) keys_.RequireHealing();  // not seen yet
     if (tag && !*tag && !entry && !inode.record && size == 0) return AdoptEmpty(dir, name, inode);
   }
   if (!entry) {

@@ -38,21 +38,27 @@ class TemporaryStore {
   EncryptionConfig& encryption() { return encryption_; }
 
   void Open(bool read_only = false) {
-    auto keys = KeyManager::Open(backing(), encryption_, 60'000, KeyManager::Access::kMount);
-    ASSERT_TRUE(keys) << keys.error().Text();
-    keys_ = std::move(*keys);
+    const Status opened = TryOpen(read_only);
+    ASSERT_TRUE(opened) << opened.error().Text();
+  }
+  Status TryOpen(bool read_only = false) {
+    keys_ = TRY(KeyManager::Open(backing(), encryption_, 60'000, KeyManager::Access::kMount));
     statistics_ = std::make_unique<VolumeStatistics>();
-    auto fd = OpenAt(AT_FDCWD, backing(), O_RDONLY | O_DIRECTORY);
-    ASSERT_TRUE(fd);
-    auto volume = Volume::Create(std::move(*fd), *keys_, {.read_only = read_only}, *statistics_);
-    ASSERT_TRUE(volume) << volume.error().Text();
-    volume_ = std::move(*volume);
+    UniqueFd fd = TRY(OpenAt(AT_FDCWD, backing(), O_RDONLY | O_DIRECTORY));
+    volume_ = TRY(Volume::Create(std::move(fd), *keys_, {.read_only = read_only}, *statistics_));
+    return {};
   }
   // An orderly end.
   void Close() {
     volume_.reset();
     Status closed = keys_->Close();
     EXPECT_TRUE(closed) << closed.error().Text();
+    keys_.reset();
+  }
+  // The same, whatever goes wrong in it.
+  void CloseAsIs() {
+    volume_.reset();
+    (void)keys_->Close();
     keys_.reset();
   }
   // The end of a daemon that was killed.
