@@ -19,8 +19,9 @@ struct Range {
 Range Touched(const ContentChange& change, uint64_t before, uint64_t after) {
   const Range resized = {std::min(before, after), std::max(before, after)};
   if (change.kind == Kind::kTruncate || change.kind == Kind::kAllocate) return resized;
-  return {std::min(change.offset, resized.begin),
-          std::max(std::min(change.offset + change.length, after), resized.end)};
+  const Range changed = {change.offset, std::min(change.offset + change.length, after)};
+  if (before == after) return changed;
+  return {std::min(changed.begin, resized.begin), std::max(changed.end, resized.end)};
 }
 
 // Which bytes may be zero, and how long the file may be.
@@ -55,6 +56,12 @@ bool LoadChange(ByteReader& in, ContentChange& change) {
   change.kind = static_cast<Kind>(kind);
   change.durable = durable != 0;
   return read && kind <= static_cast<uint8_t>(Kind::kAllocate);
+}
+
+std::string Text(const ContentChange& change) {
+  static constexpr const char* kWords[] = {"write", "truncate", "zero", "allocate"};
+  return fmt::format("{} at {}, {} bytes, version {}{}", kWords[static_cast<size_t>(change.kind)], change.offset,
+                     change.length, change.version, change.durable ? ", durable" : "");
 }
 
 }  // namespace
@@ -147,21 +154,28 @@ std::optional<std::string> ContentHistory::Wrong(const std::string& found, After
     }
     if (change.durable) {
       bounds.MayBeZero(change.offset, change.offset + change.length, false);
-      bounds.size_min = bounds.size_max = content.size();
+      bounds.size_min = change.offset + change.length;
     }
   }
   if (found.size() < bounds.size_min || found.size() > bounds.size_max) {
     return fmt::format("it has {} bytes, {} to {} were expected", found.size(), bounds.size_min, bounds.size_max);
   }
   content = base;
-  for (uint64_t unit = 0; unit < good.size(); ++unit) good[unit] = Matches(found, content, unit * kUnit, bounds.zero);
+  for (uint64_t unit = 0; unit < good.size(); ++unit) {
+    const uint64_t end = (unit + 1) * kUnit;
+    // Beyond the durable end, a file that grows again may show what it held there before it was cut (ext4 does).
+    const bool beyond = after == After::kPowerCut && end > base.size() && end <= found.size() && bounds.zero[end - 1];
+    good[unit] = Matches(found, content, unit * kUnit, bounds.zero) ||
+                 (beyond && IsUnitAt(std::string_view(found).substr(unit * kUnit, kUnit), file_, unit * kUnit));
+  }
   for (const ContentChange& change : since) {
     const uint64_t before = content.size();
     Apply(change, content);
     const Range touched = Touched(change, before, content.size());
     for (uint64_t unit = touched.begin / kUnit; unit < good.size() && unit * kUnit < touched.end; ++unit) {
       const bool matches = Matches(found, content, unit * kUnit, bounds.zero);
-      good[unit] = change.durable ? matches : good[unit] || matches;
+      const bool durable = change.durable && (unit + 1) * kUnit > change.offset;
+      good[unit] = matches || (good[unit] && !durable);
     }
   }
   const auto bad = static_cast<uint64_t>(std::ranges::count(good, false));
@@ -169,6 +183,8 @@ std::optional<std::string> ContentHistory::Wrong(const std::string& found, After
   const auto first = static_cast<uint64_t>(std::ranges::find(good, false) - good.begin()) * kUnit;
   const std::string_view text(found);
   std::string last = first < now_.size() ? Describe(std::string_view(now_).substr(first, kUnit)) : "nothing";
+  for (const ContentChange& change : since) last += "\n      " + Text(change);
+  if (in_flight_) last += " in flight";
   return fmt::format("{} of {} units are illegal, the first at {} of {} bytes: found {}; durable {}, last {}", bad,
                      good.size(), first, found.size(), Describe(text.substr(first, kUnit)),
                      first < durable_.size() ? Describe(std::string_view(durable_).substr(first, kUnit)) : "nothing",

@@ -24,7 +24,7 @@ struct ContentChange {
   Kind kind = Kind::kWrite;
   uint64_t offset = 0, length = 0;
   uint32_t version = 0;
-  bool durable = false;  // this write itself and the size, once acknowledged: O_DSYNC
+  bool durable = false;  // its range, once acknowledged: O_DSYNC, msync
 };
 
 class ContentHistory {

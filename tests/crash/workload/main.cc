@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,17 +24,19 @@ namespace {
 
 constexpr int kWrong = 1, kUsage = 2, kMountDied = 3;  // exit codes
 constexpr uint32_t kThreadsMax = 64;
-constexpr uint64_t kSpinMax = 3000;  // microseconds between the last operation counted and the kill
+constexpr uint64_t kSpinMax = 3000;  // microseconds between the last operation counted and the end
 
 constexpr const char* kHelp =
     R"(usage: crash_workload run    --dir DIR --oracle FILE [--seed N] [--threads N] [--ops N] [--seconds N]
-                             [--kill PID --kill-after N]
+                             [--kill PID | --cut FILESYSTEM] [--after-ops N]
        crash_workload verify --dir DIR --oracle FILE --after kill|power-cut
 
 run     does random operations of all kinds below DIR (made if it is not there) from several threads, until N operations
         are done, N seconds have passed or the mount dies, then writes FILE: what was acknowledged, what was synced, what
         was in flight. If FILE is there, the run goes on from it; else DIR must be empty. With --kill the run itself ends
-        process PID by SIGKILL, at a random moment soon after N operations.
+        process PID by SIGKILL, with --cut it shuts down the ext4 or XFS filesystem mounted at FILESYSTEM without a flush
+        of its log, at a random moment soon after N operations. Cut by somebody else, a sync that returns success only
+        because the filesystem went down beneath it would count.
 verify  reads everything below DIR and holds it against FILE. After a kill every acknowledged change must be there; after
         a power cut what was synced, and any later state: of names one after the first so many changes, of each 16-byte
         unit any content since the last sync. If all is legal, what was found is the new base in FILE, so that runs and
@@ -45,8 +48,8 @@ exit codes: 0 all done (run: the mount lives; verify: all is legal), 1 something
 )";
 
 struct Options {
-  std::string command, directory, oracle, after;
-  uint64_t seed = 1, operations = 0, seconds = 0, kill_after = 0;
+  std::string command, directory, oracle, after, cut;
+  uint64_t seed = 1, operations = 0, seconds = 0, after_operations = 0;
   uint32_t threads = 3;
   pid_t kill = 0;
 };
@@ -84,8 +87,10 @@ Options Parse(int argc, char** argv) {
       options.seconds = number;
     } else if (name == "--kill") {
       options.kill = static_cast<pid_t>(number);
-    } else if (name == "--kill-after") {
-      options.kill_after = number;
+    } else if (name == "--cut") {
+      options.cut = value;
+    } else if (name == "--after-ops") {
+      options.after_operations = number;
     } else {
       Usage();
     }
@@ -120,19 +125,39 @@ bool MakeDirectories(Run& run, const std::string& directory, Oracle& oracle) {
          did(::fsync(run.directory_fd), "fsync of the directory");
 }
 
-// Ends the daemon at a random moment soon after so many operations, and returns when it has ended.
-void KillWhenDue(Run& run, const Options& options) {
-  const UniqueFd daemon(static_cast<int>(::syscall(SYS_pidfd_open, options.kill, 0)));
+// Ends the daemon, and returns when it has ended.
+void Kill(pid_t process) {
+  const UniqueFd daemon(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  ::kill(process, SIGKILL);
+  struct pollfd ended = {daemon.get(), POLLIN, 0};
+  ::poll(&ended, 1, -1);
+}
+
+// ext4 and XFS share the call; xfs_io knows it as `shutdown`.
+void Cut(Run& run, const std::string& filesystem) {
+  constexpr auto kShutdown = _IOR('X', 125, uint32_t);
+  uint32_t without_log_flush = 2;
+  const UniqueFd fd(::open(filesystem.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  run.cutting = true;
+  if (::ioctl(fd.get(), kShutdown, &without_log_flush) != 0) {
+    run.Failed(fmt::format("shutdown of {}: {}", filesystem, std::strerror(errno)));
+  }
+}
+
+// The end that was asked for, at a random moment soon after so many operations.
+void EndWhenDue(Run& run, const Options& options) {
   model::Random random(options.seed ^ 0x6b696c6c);
-  for (uint64_t done = run.operations; done < options.kill_after && !run.stop; done = run.operations) {
+  for (uint64_t done = run.operations; done < options.after_operations && !run.stop; done = run.operations) {
     run.operations.wait(done);
   }
   const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(random.Below(kSpinMax));
   while (std::chrono::steady_clock::now() < until) {
   }
-  ::kill(options.kill, SIGKILL);
-  struct pollfd ended = {daemon.get(), POLLIN, 0};
-  ::poll(&ended, 1, -1);
+  if (options.kill != 0) {
+    Kill(options.kill);
+  } else {
+    Cut(run, options.cut);
+  }
 }
 
 void StopWhenDue(Run& run, const Options& options) {
@@ -155,7 +180,7 @@ void Work(Run& run, const Options& options, Oracle& oracle) {
     });
   }
   std::thread killer, stopper([&] { StopWhenDue(run, options); });
-  if (options.kill != 0) killer = std::thread([&] { KillWhenDue(run, options); });
+  if (options.kill != 0 || !options.cut.empty()) killer = std::thread([&] { EndWhenDue(run, options); });
   for (std::thread& worker : workers) worker.join();
   stopper.join();
   if (killer.joinable()) killer.join();

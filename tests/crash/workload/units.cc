@@ -38,6 +38,12 @@ std::string StreamOf(uint32_t file, uint32_t version, uint64_t offset, uint64_t 
   return stream.substr(offset - first * kUnit, length);
 }
 
+bool IsUnitAt(std::string_view unit, uint32_t file, uint64_t offset) {
+  if (unit.size() != kUnit) return false;
+  const auto version = LoadBigEndian<uint32_t>(AsBytes(unit).data() + 8);
+  return unit == AsText(UnitOf(file, static_cast<uint32_t>(offset / kUnit), version));
+}
+
 std::string Describe(std::string_view unit) {
   if (unit.find_first_not_of('\0') == std::string_view::npos) return fmt::format("{} zeros", unit.size());
   const ByteView bytes = AsBytes(unit);

@@ -9,6 +9,7 @@ namespace tdefs::crash {
 namespace {
 
 constexpr size_t kTailForMessages = 12;
+constexpr size_t kWrongNameWeight = 1000;
 
 using Entries = std::map<std::string, Found>;
 using Lines = std::vector<std::string>;
@@ -32,14 +33,15 @@ class ThreadVerifier {
       : thread_(thread), found_(found), after_(after) {}
 
   Lines Run() {
-    std::optional<Lines> fewest;
+    std::optional<std::pair<size_t, Lines>> fewest;  // rather wrong contents than wrong names
     for (const NameHistory::Candidate& candidate : thread_.names.Candidates(after_ == After::kKill)) {
       Lines wrong = Differences(candidate.names);
       if (wrong.empty()) return Adopt(candidate.names);
-      if (!fewest || wrong.size() < fewest->size()) fewest = std::move(wrong);
+      const size_t weight = wrong.size() + (names_differ_ ? kWrongNameWeight : 0);
+      if (!fewest || weight < fewest->first) fewest.emplace(weight, std::move(wrong));
     }
-    fewest->push_back("the last changes of names:" + thread_.names.Tail(kTailForMessages));
-    return *fewest;
+    fewest->second.push_back("the last changes of names:" + thread_.names.Tail(kTailForMessages));
+    return fewest->second;
   }
 
  private:
@@ -67,7 +69,8 @@ class ThreadVerifier {
         wrong.push_back(fmt::format("{}: is {} directory", path, IsDirectory(id) ? "no" : "a"));
       }
     }
-    if (!wrong.empty()) return wrong;  // the contents would only tell the same again
+    names_differ_ = !wrong.empty();
+    if (names_differ_) return wrong;  // the contents would only tell the same again
     Identities(names, wrong);
     for (const auto& [path, id] : names) {
       if (IsDirectory(id)) continue;
@@ -110,6 +113,7 @@ class ThreadVerifier {
   ThreadModel& thread_;
   const Entries& found_;
   const After after_;
+  bool names_differ_ = false;  // in the candidate looked at last
   std::map<std::pair<std::string, ObjectId>, std::string> contents_;
 };
 

@@ -49,6 +49,12 @@ bool Worker::Did(int64_t result, const std::string& what) {
   return false;
 }
 
+bool Worker::MadeDurable(int64_t result, const std::string& what) {
+  if (!Did(result, what)) return false;
+  if (run_.cutting) run_.Died();
+  return !run_.died;
+}
+
 void Worker::Work() {
   std::vector<bool (Worker::*)()> operations;
   for (auto group : {DataOperations(), SpaceOperations(), NameOperations()}) {
@@ -157,7 +163,9 @@ void Worker::Keep(ObjectId file, UniqueFd fd) {
 bool Worker::Change(ObjectId file, const ContentChange& change, const char* what, const Call& call) {
   ContentHistory& content = model_.files.at(file);
   content.Begin(change);
-  if (!Did(call(), fmt::format("{} of file {}", what, file))) return false;
+  const int64_t result = call();
+  const std::string text = fmt::format("{} of file {}", what, file);
+  if (!(change.durable ? MadeDurable(result, text) : Did(result, text))) return false;
   content.Acknowledge();
   return content.changes() < kChangesUnsyncedMax || PathOf(file).empty() || Sync(file, Open(file));
 }
@@ -194,7 +202,7 @@ bool Worker::WriteSomething(ObjectId file, int fd) {
 }
 
 bool Worker::Sync(ObjectId file, int fd) {
-  if (fd < 0 || !Did(::fsync(fd), "fsync")) return false;
+  if (fd < 0 || !MadeDurable(::fsync(fd), "fsync")) return false;
   model_.files.at(file).Synced();
   if (!PathOf(file).empty()) model_.names.Synced(file);
   return true;
@@ -203,7 +211,7 @@ bool Worker::Sync(ObjectId file, int fd) {
 bool Worker::SyncDirectoryAt(const Directory& directory) {
   const std::string path = directory.prefix.substr(0, directory.prefix.rfind('/'));
   UniqueFd fd(::openat(run_.directory_fd, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!Did(fd.get(), "open of directory " + path) || !Did(::fsync(fd.get()), "fsync of directory " + path)) {
+  if (!Did(fd.get(), "open of directory " + path) || !MadeDurable(::fsync(fd.get()), "fsync of directory " + path)) {
     return false;
   }
   model_.names.Synced(directory.id);

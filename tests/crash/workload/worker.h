@@ -23,6 +23,7 @@ struct Run {
   int directory_fd = -1;               // of the mount
   std::atomic<uint64_t> operations{};  // acknowledged
   std::atomic<bool> stop = false, died = false, failed = false;
+  std::atomic<bool> cutting = false;  // set before the filesystem is cut off: a sync that returns later proves nothing
   // Ends the run.
   void Died();
   void Failed(const std::string& what);
@@ -53,6 +54,8 @@ class Worker {
 
   // The result of a call: false, and the run ends, if it failed.
   bool Did(int64_t result, const std::string& what);
+  // The same for a call that makes something durable.
+  bool MadeDurable(int64_t result, const std::string& what);
 
   // Files and names at hand.
   std::optional<ObjectId> PickFile();  // with a name or held open

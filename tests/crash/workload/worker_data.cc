@@ -135,7 +135,7 @@ bool Worker::SyncData() {
   const auto file = PickFile();
   if (!file) return true;
   const int fd = Open(*file);
-  if (fd < 0 || !Did(::fdatasync(fd), "fdatasync")) return false;
+  if (fd < 0 || !MadeDurable(::fdatasync(fd), "fdatasync")) return false;
   model_.files.at(*file).Synced();
   return true;
 }
