@@ -133,6 +133,13 @@ std::vector<ContentChange> ContentHistory::Since(After after) const {
   return since;
 }
 
+// The durable size and the changes since, for a message.
+std::string ContentHistory::Story(const std::vector<ContentChange>& since) const {
+  std::string story = fmt::format("\n      durable: {} bytes", durable_.size());
+  for (const ContentChange& change : since) story += "\n      " + Text(change);
+  return story + (in_flight_ ? " (in flight)" : "");
+}
+
 std::optional<std::string> ContentHistory::Wrong(const std::string& found, After after) const {
   const std::string& base = after == After::kPowerCut ? durable_ : now_;
   const std::vector<ContentChange> since = Since(after);
@@ -158,7 +165,8 @@ std::optional<std::string> ContentHistory::Wrong(const std::string& found, After
     }
   }
   if (found.size() < bounds.size_min || found.size() > bounds.size_max) {
-    return fmt::format("it has {} bytes, {} to {} were expected", found.size(), bounds.size_min, bounds.size_max);
+    return fmt::format("it has {} bytes, {} to {} were expected{}", found.size(), bounds.size_min, bounds.size_max,
+                       Story(since));
   }
   content = base;
   for (uint64_t unit = 0; unit < good.size(); ++unit) {
@@ -183,12 +191,10 @@ std::optional<std::string> ContentHistory::Wrong(const std::string& found, After
   const auto first = static_cast<uint64_t>(std::ranges::find(good, false) - good.begin()) * kUnit;
   const std::string_view text(found);
   std::string last = first < now_.size() ? Describe(std::string_view(now_).substr(first, kUnit)) : "nothing";
-  for (const ContentChange& change : since) last += "\n      " + Text(change);
-  if (in_flight_) last += " in flight";
-  return fmt::format("{} of {} units are illegal, the first at {} of {} bytes: found {}; durable {}, last {}", bad,
+  return fmt::format("{} of {} units are illegal, the first at {} of {} bytes: found {}; durable {}, last {}{}", bad,
                      good.size(), first, found.size(), Describe(text.substr(first, kUnit)),
                      first < durable_.size() ? Describe(std::string_view(durable_).substr(first, kUnit)) : "nothing",
-                     last);
+                     last, Story(since));
 }
 
 }  // namespace tdefs::crash

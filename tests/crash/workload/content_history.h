@@ -51,6 +51,7 @@ class ContentHistory {
 
  private:
   std::vector<ContentChange> Since(After after) const;
+  std::string Story(const std::vector<ContentChange>& since) const;
   void Apply(const ContentChange& change, std::string& content) const;
 
   uint32_t file_;
