@@ -135,6 +135,7 @@ Result<size_t> OpenFile::Write(uint64_t offset, ByteSpan data, bool direct) {
     }
     if (end < old_size) TRY(MaterialiseUnit(end));
   }
+  const TailOrder order(*this, end);
   const size_t written = TRY(WriteContent(offset, data, direct));
   if (offset + written > size_bytes()) size_bytes_ = offset + written;
   count(written, old_size, key_.cipher != nullptr);

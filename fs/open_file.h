@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 
 #include "base/error.h"
@@ -71,6 +72,23 @@ class OpenFile {
   OpenFile(UniqueFd fd, bool writable, ContentKey key, uint64_t size, VolumeStatistics& statistics)
       : fd_(std::move(fd)), writable_(writable), key_(std::move(key)), size_bytes_(size), statistics_(statistics) {}
 
+  // While it lives the file grows up to `end`, so that after a power cut no part of a unit reads as keystream.
+  // Requires: mutex_ is held alone.
+  class TailOrder {
+   public:
+    TailOrder(OpenFile& file, uint64_t end);
+    ~TailOrder();
+    TailOrder(const TailOrder&) = delete;
+    TailOrder& operator=(const TailOrder&) = delete;
+
+   private:
+    OpenFile& file_;
+    const uint64_t begin_;
+    bool needed_;
+  };
+  void ZeroBehind(uint64_t end);
+  bool SizeRunsAhead();
+
   // Require: mutex_ is held alone, and there is a cipher.
   Status MaterialiseUnit(uint64_t position);
   Status ZeroInsideUnit(uint64_t from, uint64_t to);
@@ -93,9 +111,10 @@ class OpenFile {
   const UniqueFd fd_;
   const bool writable_;
   mutable std::shared_mutex mutex_;
-  ContentKey key_;                    // guarded by mutex_
-  int spent_errno_ = 0;               // emptied, but without a new key, for this reason; guarded by mutex_
-  std::atomic<uint64_t> size_bytes_;  // changed with mutex_ held alone
+  ContentKey key_;                       // guarded by mutex_
+  std::optional<bool> size_runs_ahead_;  // on ext4; guarded by mutex_
+  int spent_errno_ = 0;                  // emptied, but without a new key, for this reason; guarded by mutex_
+  std::atomic<uint64_t> size_bytes_;     // changed with mutex_ held alone
   VolumeStatistics& statistics_;
 
   std::once_flag direct_once_;

@@ -1,7 +1,9 @@
 // The part of OpenFile that changes where a file has content: size, holes, allocation.
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +31,41 @@ bool Fallocate(int fd, int mode, uint64_t offset, uint64_t length) {
 
 }  // namespace
 
+// On ext4 a file that grows within its last block may have its new size on the disk before the bytes: the journal
+// commits the one, and the other is written when the cache sees fit. Where a program would find zeros after a power
+// cut, we would find keystream, wherever the growth does not begin and end with a unit. A block that was zeroed in part
+// is written before the transaction that it belongs to; so a byte behind the end is zeroed, before and after the
+// growth: whichever transaction takes the size, takes one of the two. Best effort: no program asked for it, so it
+// cannot fail.
+OpenFile::TailOrder::TailOrder(OpenFile& file, uint64_t end) : file_(file), begin_(file.size_bytes()) {
+  const bool inside_a_block = end > begin_ && !IsAligned(begin_, kPageBytes);
+  const bool parts_units = !IsAligned(begin_, kUnitBytes) || !IsAligned(end, kUnitBytes);
+  needed_ = file.key_.cipher && inside_a_block && parts_units && file.SizeRunsAhead();
+  if (needed_) file_.ZeroBehind(begin_);
+}
+
+OpenFile::TailOrder::~TailOrder() {
+  if (!needed_) return;
+  const uint64_t end = file_.size_bytes(), block = AlignDown(begin_, kPageBytes);
+  if (end < block + kPageBytes) {
+    file_.ZeroBehind(end);
+  } else {  // a full block, which changes no more: it may as well be written now
+    (void)::sync_file_range(file_.fd_.get(), static_cast<off_t>(block), kPageBytes, SYNC_FILE_RANGE_WRITE);
+  }
+}
+
+void OpenFile::ZeroBehind(uint64_t end) {
+  (void)Fallocate<"content.order-tail">(fd_.get(), FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, end, 1);
+}
+
+bool OpenFile::SizeRunsAhead() {
+  if (!size_runs_ahead_) {
+    struct statfs filesystem;
+    size_runs_ahead_ = ::fstatfs(fd_.get(), &filesystem) == 0 && filesystem.f_type == EXT4_SUPER_MAGIC;
+  }
+  return *size_runs_ahead_;
+}
+
 // A crash between this and what follows leaves a unit that reads as zeros, as it did before.
 Status OpenFile::MaterialiseUnit(uint64_t position) {
   const uint64_t unit = AlignDown(position, kUnitBytes);
@@ -45,6 +82,7 @@ Status OpenFile::WriteZeros(uint64_t from, uint64_t to) {
   std::array<std::byte, kUnitBytes> zeros;
   ByteSpan range(zeros.data(), to - from);
   key_.cipher->EncryptZeros(key_.record.iv, from, range);
+  const TailOrder order(*this, to);
   TRY(WriteAt(fd_.get(), range, from, Point<"content.write-zeros", CallKind::kWrite>()));
   if (to > size_bytes()) size_bytes_ = to;
   return {};
