@@ -69,6 +69,8 @@ bool Healer::WalkAll() {
     complete = !stop_ && WalkDirectory(directory) && complete;
     volume_.Forget(directory, 1);
   }
+  for (const NodeId file : linked_) volume_.Forget(file, 1);
+  linked_.clear();
   return complete;
 }
 
@@ -94,6 +96,8 @@ bool Healer::WalkDirectory(NodeId directory) {
     ++names_;
     if (S_ISDIR(entry->attributes.st_mode)) {
       pending_.push_back(entry->id);
+    } else if (entry->attributes.st_nlink > 1) {
+      linked_.push_back(entry->id);
     } else {
       volume_.Forget(entry->id, 1);
     }

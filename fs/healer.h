@@ -38,6 +38,9 @@ class Healer {
   std::condition_variable wake_;
   std::thread thread_;
   std::vector<NodeId> pending_;  // directories still to be walked, each with one lookup; the thread's own
+  // Files with several names, each with a lookup for each name that was met: were they forgotten in between, their
+  // names would get records of their own, which the next change of one of them parts. Memory grows with their number.
+  std::vector<NodeId> linked_;
   uint64_t names_ = 0;
 };
 

@@ -19,6 +19,7 @@ namespace tdefs {
 namespace {
 
 constexpr FileRecord kPlaintextRecord{};
+constexpr size_t kTagMethodOffset = 1;  // keys/tag.h
 
 std::unexpected<Error> FailAt(const std::string& path, Error error) {
   error.message = fmt::format("import of {}: {}", path, error.message);
@@ -65,7 +66,14 @@ class Importer {
     if (errno != EEXIST) return FailErrno(errno, "write of the tag");
     Tag present{};
     const ssize_t size = ::getxattr(link.c_str(), kTagXattrName, present.data(), present.size());
-    if (size == static_cast<ssize_t>(present.size()) && present == tag_) return {};  // by an import that was cut short
+    if (size == static_cast<ssize_t>(present.size()) && present == tag_) return {};  // of another name of the file
+    // By an import that was cut short, into a store that is no more. What was plaintext there is plaintext here.
+    const bool plaintext = size == static_cast<ssize_t>(present.size()) &&
+                           present[kTagMethodOffset] == static_cast<std::byte>(Method::kPlaintext);
+    if (plaintext) {
+      if (::setxattr(link.c_str(), kTagXattrName, tag_.data(), tag_.size(), XATTR_REPLACE) == 0) return {};
+      return FailErrno(errno, "write of the tag");
+    }
     return Fail(ErrorCode::kForeign, "it has a tag already: it belongs to another store, or is encrypted");
   }
 

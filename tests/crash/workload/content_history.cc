@@ -170,9 +170,9 @@ std::optional<std::string> ContentHistory::Wrong(const std::string& found, After
   }
   content = base;
   for (uint64_t unit = 0; unit < good.size(); ++unit) {
-    const uint64_t end = (unit + 1) * kUnit;
+    const uint64_t end = std::min<uint64_t>((unit + 1) * kUnit, found.size());
     // Beyond the durable end, a file that grows again may show what it held there before it was cut (ext4 does).
-    const bool beyond = after == After::kPowerCut && end > base.size() && end <= found.size() && bounds.zero[end - 1];
+    const bool beyond = after == After::kPowerCut && end > base.size() && bounds.zero[end - 1];
     good[unit] = Matches(found, content, unit * kUnit, bounds.zero) ||
                  (beyond && IsUnitAt(std::string_view(found).substr(unit * kUnit, kUnit), file_, unit * kUnit));
   }
@@ -187,7 +187,7 @@ std::optional<std::string> ContentHistory::Wrong(const std::string& found, After
     }
   }
   const auto bad = static_cast<uint64_t>(std::ranges::count(good, false));
-  if (bad == 0) return std::nullopt;
+  if (bad == 0 || (bad == 1 && in_flight_ && after == After::kTornKill)) return std::nullopt;
   const auto first = static_cast<uint64_t>(std::ranges::find(good, false) - good.begin()) * kUnit;
   const std::string_view text(found);
   std::string last = first < now_.size() ? Describe(std::string_view(now_).substr(first, kUnit)) : "nothing";

@@ -11,7 +11,9 @@
 
 namespace tdefs::crash {
 
-enum class After : uint8_t { kKill, kPowerCut };
+// What happened: SIGKILL of the daemon; the same in the middle of a write, which a failpoint can tear inside of a unit
+// as no filesystem does; loss of power.
+enum class After : uint8_t { kKill, kTornKill, kPowerCut };
 
 // One change of content. Offsets, lengths and sizes in bytes.
 struct ContentChange {
@@ -42,6 +44,7 @@ class ContentHistory {
 
   // What is wrong with this content after a crash; nothing if it is legal. After a kill every acknowledged change must
   // be there, after a power cut what was made durable or anything later.
+  // After a torn kill one unit of a file that was being changed may hold anything.
   std::optional<std::string> Wrong(const std::string& found, After after) const;
   // The content that was found is the new base.
   void Rebase(const std::string& found);

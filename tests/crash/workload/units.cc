@@ -39,9 +39,11 @@ std::string StreamOf(uint32_t file, uint32_t version, uint64_t offset, uint64_t 
 }
 
 bool IsUnitAt(std::string_view unit, uint32_t file, uint64_t offset) {
-  if (unit.size() != kUnit) return false;
-  const auto version = LoadBigEndian<uint32_t>(AsBytes(unit).data() + 8);
-  return unit == AsText(UnitOf(file, static_cast<uint32_t>(offset / kUnit), version));
+  std::string whole(unit);
+  whole.resize(kUnit);
+  const auto version = LoadBigEndian<uint32_t>(AsBytes(whole).data() + 8);
+  const Unit expected = UnitOf(file, static_cast<uint32_t>(offset / kUnit), version);
+  return AsText(expected).substr(0, unit.size()) == unit;
 }
 
 std::string Describe(std::string_view unit) {

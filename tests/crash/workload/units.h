@@ -14,7 +14,7 @@ inline constexpr uint64_t kUnit = 16;  // bytes
 // number of the unit in the file, version and a check over the three, 32 bits each, big-endian.
 std::string StreamOf(uint32_t file, uint32_t version, uint64_t offset, uint64_t length);
 
-// True for a whole unit of this file that belongs at this offset, of whatever version.
+// True for a unit, or the beginning of one, of this file that belongs at this offset, of whatever version.
 bool IsUnitAt(std::string_view unit, uint32_t file, uint64_t offset);
 
 // What a unit (or the part of one at the end of a file) is, in words for a message: "zeros", "file 7, offset 4096,

@@ -34,7 +34,7 @@ class ThreadVerifier {
 
   Lines Run() {
     std::optional<std::pair<size_t, Lines>> fewest;  // rather wrong contents than wrong names
-    for (const NameHistory::Candidate& candidate : thread_.names.Candidates(after_ == After::kKill)) {
+    for (const NameHistory::Candidate& candidate : thread_.names.Candidates(after_ != After::kPowerCut)) {
       Lines wrong = Differences(candidate.names);
       if (wrong.empty()) return Adopt(candidate.names);
       const size_t weight = wrong.size() + (names_differ_ ? kWrongNameWeight : 0);
@@ -138,7 +138,7 @@ std::vector<std::string> Verify(Oracle& oracle, const FoundTree& tree, After aft
   }
   if (wrong.empty()) {
     oracle.stage = Oracle::Stage::kComplete;
-    oracle.after_kill = after == After::kKill;
+    oracle.after_kill = after != After::kPowerCut;
   }
   return wrong;
 }

@@ -19,6 +19,7 @@ namespace tdefs::crash {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+constexpr size_t kReadBytes = 256 << 10;
 
 thread_local sigjmp_buf after_fault;
 
@@ -30,6 +31,15 @@ bool CopyToMapping(char* to, const std::string& from) {
   if (sigsetjmp(after_fault, 1) != 0) return false;
   std::memcpy(to, from.data(), from.size());
   return true;
+}
+
+// Memory as O_DIRECT wants it.
+struct Free {
+  void operator()(char* memory) const { std::free(memory); }
+};
+using AlignedBuffer = std::unique_ptr<char, Free>;
+AlignedBuffer Aligned(size_t size) {
+  return AlignedBuffer(static_cast<char*>(std::aligned_alloc(kPage, size)));
 }
 
 // A mapping of a file; unmapped at the end.
@@ -72,8 +82,7 @@ bool Worker::WriteDirect() {
   if (!fd) return false;
   const uint64_t length = random_.Between(1, 40) * kPage;
   const uint64_t offset = random_.Below(model_.files.at(*file).now().size() / kPage + 2) * kPage;
-  const std::unique_ptr<char, decltype(&std::free)> buffer(static_cast<char*>(std::aligned_alloc(kPage, length)),
-                                                           &std::free);
+  const AlignedBuffer buffer = Aligned(length);
   const uint32_t version = model_.next_version++;
   const std::string data = StreamOf(*file, version, offset, length);
   std::memcpy(buffer.get(), data.data(), length);
@@ -146,16 +155,20 @@ bool Worker::CheckContent() {
   if (!file) return true;
   const int fd = Open(*file);
   if (fd < 0) return false;
-  const std::string& expected = model_.files.at(*file).now();
-  std::string found(expected.size() + 1, '\0');
-  size_t done = 0;
-  while (done < found.size()) {
-    const ssize_t n = ::pread(fd, found.data() + done, found.size() - done, static_cast<off_t>(done));
-    if (!Did(n, "read")) return false;
-    if (n == 0) break;
-    done += static_cast<size_t>(n);
+  UniqueFd direct;
+  if (random_.OneIn(3) && !PathOf(*file).empty()) {
+    direct = OpenNamed(*file, O_RDONLY | O_DIRECT);
+    if (!direct) return false;
   }
-  found.resize(done);
+  const std::string& expected = model_.files.at(*file).now();
+  const AlignedBuffer buffer = Aligned(kReadBytes);
+  std::string found;
+  for (;;) {
+    const ssize_t n = ::pread(direct ? direct.get() : fd, buffer.get(), kReadBytes, static_cast<off_t>(found.size()));
+    if (!Did(n, "read")) return false;
+    found.append(buffer.get(), static_cast<size_t>(n));
+    if (n == 0) break;  // a short read may as well be one that the end of the daemon cut
+  }
   if (found == expected) return true;
   const auto wrong = model_.files.at(*file).Wrong(found, After::kKill);
   run_.Failed(fmt::format("thread {}: file {} reads wrong: {}", model_.number, *file, wrong.value_or("")));
