@@ -77,6 +77,7 @@ class OpenFile {
   Status WriteZeros(uint64_t from, uint64_t to);
   Status FillGap(uint64_t to);
   Status GrowTo(uint64_t size);
+  void ShrinkBack(uint64_t old_size);
   // Fails while there is no key to write with; else notes that the key is in use. Requires: mutex_ is held alone.
   Status UseKey();
 

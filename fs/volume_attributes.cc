@@ -32,6 +32,7 @@ Result<struct stat> Volume::GetAttributes(NodeId id, FileHandle* handle) {
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = table_->Descriptor(*inode);
   if (!descriptor) return LastAttributes(*inode, descriptor.error());
+  if (inode->emptied) return LastAttributes(*inode, Error{ErrorCode::kSystem, ESTALE, ""});
   return ShownAttributes(id, TRY(InodeTable::Stat((*descriptor)->get(), "")));
 }
 
