@@ -39,6 +39,7 @@ class OpenFile {
                                                   VolumeStatistics& statistics);
 
   int fd() const { return fd_.get(); }
+  const UniqueFd& descriptor() const { return fd_; }
   bool writable() const { return writable_; }
   uint64_t size_bytes() const { return size_bytes_.load(std::memory_order_relaxed); }
   FileRecord record() const;

@@ -119,6 +119,7 @@ class Volume {
   InodePtr BeforeLastName(int dir_fd, const char* name);
   void AfterLastName(Inode& inode);
   Status RemoveName(NodeId parent, const char* name, int flags);
+  Result<std::shared_ptr<const UniqueFd>> DescriptorOf(Inode& inode);
   static Result<struct stat> LastAttributes(Inode& inode, const Error& error);
   void Changed(Inode& inode, const Result<Sequence>& change, const char* what);
 

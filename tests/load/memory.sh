@@ -38,7 +38,7 @@ trap 'status=$?; (exit $status); (clean_up); rmdir "$group"; exit $status' EXIT
 
 in_group() { (echo "$BASHPID" >"$group/cgroup.procs" && exec "$@"); }
 killed_for_memory() {
-  awk '/^oom_kill / {print $2}' "$group/memory.events" "$group/memory.oom_control" 2>/dev/null
+  cat "$group/memory.events" "$group/memory.oom_control" 2>/dev/null | awk '/^oom_kill / {print $2}'
 }
 most_bytes() { cat "$group/memory.peak" "$group/memory.max_usage_in_bytes" 2>/dev/null; }
 
