@@ -56,7 +56,7 @@ void DescribeTag(ByteView tag, Json& info) {
   const auto number = reader.Get<uint8_t>();
   const auto flags_and_domain = reader.GetBytes(2 + 4);
   const auto key_id = reader.Get<uint64_t>();
-  const std::optional<Method> method = number ? MethodFromNumber(*number) : std::nullopt;
+  const std::optional<Method> method = MethodFromNumber(number.value_or(0));  // 0 is no method
   if (tag.size() != kTagBytes || *version != 1 || !flags_and_domain || !method) {
     info["state"] = "damaged tag";
     return;

@@ -67,6 +67,7 @@ Json DictionaryJson(const FileDictionary::Statistics& s) {
           {"flushes", s.flushes},
           {"compactions", s.compactions},
           {"failed_appends", s.failed_appends},
+          {"failed_compactions", s.failed_compactions},
           {"last_sequence", s.last},
           {"durable_sequence", s.durable}};
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <new>
 
+#include "base/unique_fd.h"
 #include "config/config.h"
 #include "fs/volume.h"
 
@@ -17,6 +18,7 @@ struct FuseContext {
   Volume* volume = nullptr;
   MountConfig mount;
   double cache_timeout_s = 0;
+  UniqueFd device;  // /dev/fuse, of our own: libfuse closes its descriptor when it unmounts, while we still serve
   std::atomic<bool> init_pending = false;  // the next reply is INIT's: the kernel asks nothing else before it
   std::atomic<uint32_t> init_offered = 0;  // what the kernel offered in it
 };

@@ -67,15 +67,16 @@ void Negotiate(void* user_data, struct fuse_conn_info* connection) {
   connection->time_gran = 1;
 }
 
-ssize_t ReadRequest(int fd, void* buffer, size_t size, void*) {
-  return ::read(fd, buffer, size);
+// Not from the descriptor that libfuse names: that may be closed, or another file's, once it has unmounted.
+ssize_t ReadRequest(int, void* buffer, size_t size, void* user_data) {
+  return ::read(static_cast<FuseContext*>(user_data)->device.get(), buffer, size);
 }
 
 // libfuse's replies pass here, so that the one to INIT can be completed.
-ssize_t WriteReply(int fd, struct iovec* parts, int count, void* user_data) {
+ssize_t WriteReply(int, struct iovec* parts, int count, void* user_data) {
   auto* context = static_cast<FuseContext*>(user_data);
   if (context->init_pending.exchange(false)) ExtendInitReply(parts, count, context->init_offered);
-  return ::writev(fd, parts, count);
+  return ::writev(context->device.get(), parts, count);
 }
 
 }  // namespace
@@ -137,6 +138,8 @@ Result<std::unique_ptr<FuseSession>> FuseSession::Mount(Volume& volume, const Co
     return Fail(ErrorCode::kMount, "cannot mount at " + config.store.mount_point);
   }
   impl->mounted = true;
+  impl->context.device.Reset(::fcntl(fuse_session_fd(impl->session), F_DUPFD_CLOEXEC, 0));
+  if (!impl->context.device) return FailErrno(errno, "duplicate the descriptor of /dev/fuse");
   struct fuse_custom_io io {};
   io.read = ReadRequest;
   io.writev = WriteReply;
@@ -187,7 +190,7 @@ void FuseSession::Impl::Dispatch(struct fuse_buf& buffer) {
     context.init_pending = true;
   }
   if (raw.is_unnamed_create) {
-    AnswerUnnamedCreate(bytes, *context.volume, context.cache_timeout_s, fuse_session_fd(session));
+    AnswerUnnamedCreate(bytes, *context.volume, context.cache_timeout_s, context.device.get());
     return;
   }
   KillSetIdRequested() = raw.kill_set_id;

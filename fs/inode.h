@@ -70,8 +70,9 @@ struct Inode {
                                       // set before publishing
   bool record_conflict = false;       // two names of this file have different records; guarded by mutex
   std::weak_ptr<OpenFile> open_file;  // guarded by mutex
-  std::optional<struct statx> last_attributes;  // of a file that lost its last name while closed; guarded by mutex
+  std::optional<struct statx> last_attributes;  // of when it lost its last name; guarded by mutex
   std::atomic<bool> removed = false;            // has lost its last name
+  std::atomic<bool> emptied = false;            // and with it its content: it can be opened no more
   std::atomic<Sequence> sequence = 0;           // the last dictionary change that concerns it (R4)
 
   // The sequence only grows.

@@ -227,10 +227,12 @@ Status InodeTable::PinDescriptor(Inode& inode) {
   return {};
 }
 
-void InodeTable::DropDescriptor(Inode& inode) {
+void InodeTable::UnpinDescriptor(Inode& inode) {
   std::shared_ptr<const UniqueFd> dropped;
   std::lock_guard lock(inode.descriptor_mutex);
-  if (!inode.handle.empty() && !inode.descriptor_pinned) dropped = std::move(inode.descriptor);
+  if (inode.handle.empty()) return;
+  inode.descriptor_pinned = false;
+  dropped = std::move(inode.descriptor);
 }
 
 Result<UniqueFd> InodeTable::Open(Inode& inode, int flags) {

@@ -46,12 +46,12 @@ class InodeTable {
   Result<std::shared_ptr<const UniqueFd>> Descriptor(Inode& inode);
   // Keeps the descriptor from now on: for a file that loses its last name.
   Status PinDescriptor(Inode& inode);
+  // Takes that back and closes the descriptor, unless there is no other way to the file.
+  void UnpinDescriptor(Inode& inode);
   // An O_PATH descriptor of the file with this node id, which the kernel may have forgotten; ESTALE where the backing
   // filesystem cannot find a file by its inode number alone (ext4 can), or there is none. The file may be anywhere on
   // the backing filesystem: the caller has to make sure that it is the store's.
   Result<UniqueFd> OpenByNumber(NodeId id) const;
-  // Closes the descriptor, unless there is no other way to the file.
-  void DropDescriptor(Inode& inode);
   // The backing file opened anew with these flags (no O_CREAT).
   Result<UniqueFd> Open(Inode& inode, int flags);
 

@@ -136,9 +136,13 @@ Result<size_t> OpenFile::Write(uint64_t offset, ByteSpan data, bool direct) {
     if (end < old_size) TRY(MaterialiseUnit(end));
   }
   const TailOrder order(*this, end);
-  const size_t written = TRY(WriteContent(offset, data, direct));
-  if (offset + written > size_bytes()) size_bytes_ = offset + written;
-  count(written, old_size, key_.cipher != nullptr);
+  auto written = WriteContent(offset, data, direct);
+  if (!written) {
+    ShrinkBack(old_size);
+    return written;
+  }
+  if (offset + *written > size_bytes()) size_bytes_ = offset + *written;
+  count(*written, old_size, key_.cipher != nullptr);
   return written;
 }
 

@@ -40,6 +40,7 @@ class OpenFile {
                                                   VolumeStatistics& statistics);
 
   int fd() const { return fd_.get(); }
+  const UniqueFd& descriptor() const { return fd_; }
   bool writable() const { return writable_; }
   uint64_t size_bytes() const { return size_bytes_.load(std::memory_order_relaxed); }
   FileRecord record() const;
@@ -95,6 +96,7 @@ class OpenFile {
   Status WriteZeros(uint64_t from, uint64_t to);
   Status FillGap(uint64_t to);
   Status GrowTo(uint64_t size);
+  void ShrinkBack(uint64_t old_size);
   // Fails while there is no key to write with; else notes that the key is in use. Requires: mutex_ is held alone.
   Status UseKey();
 

@@ -112,11 +112,15 @@ Status OpenFile::FillGap(uint64_t to) {
   return {};
 }
 
-// Growth that a full disk stops leaves the file as long as it was.
+// What a full disk or a limit stops leaves the file as long as it was. Requires: it has not become shorter.
+void OpenFile::ShrinkBack(uint64_t old_size) {
+  if (size_bytes() != old_size && Truncate<"content.undo-growth">(fd_.get(), old_size)) size_bytes_ = old_size;
+}
+
 Status OpenFile::GrowTo(uint64_t size) {
   const uint64_t old_size = size_bytes();
   Status grown = FillGap(size);
-  if (!grown && Truncate<"content.undo-growth">(fd_.get(), old_size)) size_bytes_ = old_size;
+  if (!grown) ShrinkBack(old_size);
   return grown;
 }
 
@@ -133,14 +137,19 @@ Status OpenFile::Resize(uint64_t size) {
 
 Status OpenFile::ResizeLocked(uint64_t size) {
   if (size > 0) TRY(UseKey());
+  const uint64_t old_size = size_bytes();
   if (key_.cipher) {
-    if (size > size_bytes()) {
+    if (size > old_size) {
       TRY(GrowTo(size));
     } else {
       TRY(MaterialiseUnit(size));
     }
   }
-  if (!Truncate<"content.truncate">(fd_.get(), size)) return FailErrno();
+  if (!Truncate<"content.truncate">(fd_.get(), size)) {
+    const int error = errno;
+    ShrinkBack(old_size);
+    return FailErrno(error);
+  }
   size_bytes_ = size;
   return {};
 }

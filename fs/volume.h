@@ -117,7 +117,9 @@ class Volume {
   Status CheckName(NodeId parent, const char* name) const;
   // The inode, if it is known, whose last name is about to go; from here on it can be reached without one.
   InodePtr BeforeLastName(int dir_fd, const char* name);
+  void AfterLastName(Inode& inode);
   Status RemoveName(NodeId parent, const char* name, int flags);
+  Result<std::shared_ptr<const UniqueFd>> DescriptorOf(Inode& inode);
   static Result<struct stat> LastAttributes(Inode& inode, const Error& error);
   void Changed(Inode& inode, const Result<Sequence>& change, const char* what);
 

@@ -20,6 +20,15 @@ bool IsTag(std::string_view name) {
 
 }  // namespace
 
+// That of the open file, if there is one: what is open stays in reach when the daemon has no descriptor left.
+Result<std::shared_ptr<const UniqueFd>> Volume::DescriptorOf(Inode& inode) {
+  if (inode.IsRegular()) {
+    std::lock_guard lock(inode.mutex);
+    if (auto file = inode.open_file.lock()) return std::shared_ptr<const UniqueFd>(file, &file->descriptor());
+  }
+  return table_->Descriptor(inode);
+}
+
 // A file that was unlinked while nobody had it open is out of reach, but the kernel may still ask for it.
 Result<struct stat> Volume::LastAttributes(Inode& inode, const Error& error) {
   std::lock_guard lock(inode.mutex);
@@ -30,15 +39,16 @@ Result<struct stat> Volume::LastAttributes(Inode& inode, const Error& error) {
 Result<struct stat> Volume::GetAttributes(NodeId id, FileHandle* handle) {
   if (handle != nullptr) return ShownAttributes(id, TRY(InodeTable::Stat(handle->file->fd(), "")));
   InodePtr inode = TRY(table_->Get(id));
-  auto descriptor = table_->Descriptor(*inode);
+  auto descriptor = DescriptorOf(*inode);
   if (!descriptor) return LastAttributes(*inode, descriptor.error());
+  if (inode->emptied) return LastAttributes(*inode, Error{ErrorCode::kSystem, ESTALE, ""});
   return ShownAttributes(id, TRY(InodeTable::Stat((*descriptor)->get(), "")));
 }
 
 // Owner before mode: a change of owner clears the set-id bits, which the new mode may hold.
 Result<struct stat> Volume::SetAttributes(NodeId id, FileHandle* handle, const AttributeChange& change) {
   InodePtr inode = handle != nullptr ? handle->inode : TRY(table_->Get(id));
-  auto descriptor = table_->Descriptor(*inode);
+  auto descriptor = DescriptorOf(*inode);
   if (!descriptor) return LastAttributes(*inode, descriptor.error());  // times of a file that is gone change nothing
   const int fd = (*descriptor)->get();
   if (change.uid || change.gid) {
@@ -69,7 +79,7 @@ Result<struct stat> Volume::SetAttributes(NodeId id, FileHandle* handle, const A
 Status Volume::ClearSetId(NodeId id) {
   InodePtr inode = TRY(table_->Get(id));
   if (inode->IsDirectory()) return {};  // there the bits mean something else
-  auto descriptor = TRY(table_->Descriptor(*inode));
+  auto descriptor = TRY(DescriptorOf(*inode));
   const struct statx attributes = TRY(InodeTable::Stat(descriptor->get(), ""));
   mode_t mode = attributes.stx_mode & 07777u & ~static_cast<mode_t>(S_ISUID);
   if ((mode & S_IXGRP) != 0) mode &= ~static_cast<mode_t>(S_ISGID);
@@ -81,7 +91,7 @@ Status Volume::ClearSetId(NodeId id) {
 Result<size_t> Volume::GetXattr(NodeId id, const char* name, ByteSpan value) {
   if (IsTag(name)) return FailErrno(ENODATA);
   InodePtr inode = TRY(table_->Get(id));
-  auto descriptor = TRY(table_->Descriptor(*inode));
+  auto descriptor = TRY(DescriptorOf(*inode));
   const ssize_t size = ::getxattr(MagicLink(descriptor->get()).c_str(), name, value.data(), value.size());
   if (size < 0) return FailErrno();
   return static_cast<size_t>(size);
@@ -89,7 +99,7 @@ Result<size_t> Volume::GetXattr(NodeId id, const char* name, ByteSpan value) {
 
 Result<size_t> Volume::ListXattr(NodeId id, ByteSpan names) {
   InodePtr inode = TRY(table_->Get(id));
-  auto descriptor = TRY(table_->Descriptor(*inode));
+  auto descriptor = TRY(DescriptorOf(*inode));
   const std::string path = MagicLink(descriptor->get());
   std::string all;
   for (;;) {
@@ -117,7 +127,7 @@ Result<size_t> Volume::ListXattr(NodeId id, ByteSpan names) {
 Status Volume::SetXattr(NodeId id, const char* name, ByteView value, int flags) {
   if (IsTag(name)) return FailErrno(EPERM);
   InodePtr inode = TRY(table_->Get(id));
-  auto descriptor = TRY(table_->Descriptor(*inode));
+  auto descriptor = TRY(DescriptorOf(*inode));
   const int set = Point<"attribute.setxattr", CallKind::kAttribute>().Run(
       [&] { return ::setxattr(MagicLink(descriptor->get()).c_str(), name, value.data(), value.size(), flags); });
   if (set != 0) return FailErrno();
@@ -127,7 +137,7 @@ Status Volume::SetXattr(NodeId id, const char* name, ByteView value, int flags) 
 Status Volume::RemoveXattr(NodeId id, const char* name) {
   if (IsTag(name)) return FailErrno(EPERM);
   InodePtr inode = TRY(table_->Get(id));
-  auto descriptor = TRY(table_->Descriptor(*inode));
+  auto descriptor = TRY(DescriptorOf(*inode));
   const int removed = Point<"attribute.removexattr", CallKind::kAttribute>().Run(
       [&] { return ::removexattr(MagicLink(descriptor->get()).c_str(), name); });
   if (removed != 0) return FailErrno();

@@ -26,6 +26,7 @@ Result<std::shared_ptr<OpenFile>> Volume::OpenContent(Inode& inode, bool for_wri
   std::lock_guard lock(inode.mutex);
   std::shared_ptr<OpenFile> file = inode.open_file.lock();
   if (file && (file->writable() || !for_writing)) return file;
+  if (inode.emptied) return FailErrno(ESTALE);
   bool writable = true;
   auto fd = table_->Open(inode, O_RDWR | O_NOFOLLOW);
   if (!fd && IsReadOnlyError(fd.error().sys_errno) && !for_writing) {

@@ -9,12 +9,16 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "fs/attributes.h"
 #include "fs/magic_link.h"
 #include "fs/volume.h"
 
 namespace tdefs {
 namespace {
+
+constexpr uint64_t kStatBlockBytes = 512;
+constexpr uint64_t kSpaceKeptMax = 64 << 10;  // of a removed file, until the kernel forgets it
 
 // Holds the names of one or two directories alone; of two, the smaller id is locked first.
 class NamesLock {
@@ -112,16 +116,31 @@ InodePtr Volume::BeforeLastName(int dir_fd, const char* name) {
   InodePtr inode = table_->FindKnown(*attributes);
   if (!inode) return nullptr;
   std::lock_guard lock(inode->mutex);
-  if (inode->IsRegular() && inode->open_file.expired()) {
-    // Nobody has it open: its space is to be free as soon as it is unlinked. Its attributes may still be asked for.
-    inode->last_attributes = *attributes;
-    inode->last_attributes->stx_nlink = 0;
-    table_->DropDescriptor(*inode);
-  } else {
-    // Without a descriptor an unlinked file would be out of reach; if there is none to be had, so be it.
-    (void)table_->PinDescriptor(*inode);
-  }
+  inode->last_attributes = *attributes;
+  inode->last_attributes->stx_nlink = 0;
+  // A program may have looked up the name and be about to open it; and as long as the kernel remembers the file, its
+  // number must not be given to another one. If there is no descriptor to be had, so be it.
+  (void)table_->PinDescriptor(*inode);
   return inode;
+}
+
+// The descriptor would keep the space of a large file until the kernel has forgotten it. Nobody has the file open, so
+// it is emptied; who is just about to open it is sent to look up the name once more.
+void Volume::AfterLastName(Inode& inode) {
+  inode.removed = true;
+  if (!inode.IsRegular()) return;
+  std::lock_guard lock(inode.mutex);
+  if (!inode.open_file.expired()) return;
+  auto descriptor = table_->Descriptor(inode);
+  if (!descriptor) return;
+  auto attributes = InodeTable::Stat((*descriptor)->get(), "");
+  // It may have got another name meanwhile. One that has none can get none any more.
+  if (!attributes || attributes->stx_nlink != 0 || attributes->stx_blocks * kStatBlockBytes <= kSpaceKeptMax) return;
+  inode.emptied = true;
+  const std::string path = MagicLink((*descriptor)->get());
+  if (Point<"name.free-space", CallKind::kSize>().Run([&] { return ::truncate(path.c_str(), 0); }) != 0) {
+    Log(LogLevel::kWarn, "a removed file keeps its space until it is forgotten: errno {}", errno);
+  }
 }
 
 Status Volume::Unlink(NodeId parent, const char* name) {
@@ -140,8 +159,12 @@ Status Volume::RemoveName(NodeId parent, const char* name, int flags) {
   InodePtr last = BeforeLastName(descriptor->get(), name);
   const int unlinked =
       Point<"name.unlink", CallKind::kName>().Run([&] { return ::unlinkat(descriptor->get(), name, flags); });
-  if (unlinked != 0) return FailErrno();
-  if (last) last->removed = true;
+  if (unlinked != 0) {
+    const int error = errno;
+    if (last) table_->UnpinDescriptor(*last);
+    return FailErrno(error);
+  }
+  if (last) AfterLastName(*last);
   statistics_.removes.fetch_add(1, std::memory_order_relaxed);
   Changed(*dir, keys_.files().Remove(*dir->directory, name), "a removal");
   return {};
@@ -167,8 +190,12 @@ Status Volume::Rename(NodeId from_parent, const char* from, NodeId to_parent, co
   }
   const int renamed = Point<"name.rename", CallKind::kName>().Run(
       [&] { return ::renameat2(from_fd->get(), from, to_fd->get(), to, flags); });
-  if (renamed != 0) return FailErrno();
-  if (victim) victim->removed = true;
+  if (renamed != 0) {
+    const int error = errno;
+    if (victim) table_->UnpinDescriptor(*victim);
+    return FailErrno(error);
+  }
+  if (victim) AfterLastName(*victim);
   statistics_.renames.fetch_add(1, std::memory_order_relaxed);
   auto change = (flags & RENAME_EXCHANGE) != 0
                     ? keys_.files().Exchange(*from_dir->directory, from, *to_dir->directory, to)

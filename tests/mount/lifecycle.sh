@@ -60,5 +60,36 @@ if is_mounted; then fail "SIGTERM unmounts" && umount -l "$mountpoint"; else ok 
 same "SIGTERM leaves a clean store" "" "$("$tdefs" check "$store" 2>&1 | grep -i unclean)"
 check_store_exactly "after SIGTERM"
 mount_store && same "SIGTERM loses nothing" "before the signal" "$(cat "$mountpoint/signal")"
+
+# What is open when the signal comes is served on until it is closed, by a daemon whose descriptors move meanwhile.
+cat >"$workspace/hold.py" <<'PYTHON'
+import os, sys
+files = [os.open(f"{sys.argv[1]}/open{number}", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644) for number in range(20)]
+print("open", flush=True)
+input()
+for block in range(100):
+    for number, fd in enumerate(files):
+        os.pwrite(fd, b"%16d" % (number * 1000 + block) * 256, block * 4096)
+        if block % 25 == 0: os.fsync(fd)
+for number, fd in enumerate(files):
+    os.fsync(fd)
+    text = os.pread(fd, 1 << 20, 0)
+    assert text == b"".join(b"%16d" % (number * 1000 + block) * 256 for block in range(100)), number
+PYTHON
+process=$(daemon)
+coproc holder { exec python3 "$workspace/hold.py" "$mountpoint" 2>"$workspace/hold_errors"; }
+holder_process=$holder_PID
+exec {to_holder}>&"${holder[1]}"
+read -r _ <&"${holder[0]}"
+kill -TERM "$process"
+for _ in $(seq 5000); do is_mounted || break; done
+echo >&"$to_holder"
+await_end "$holder_process" 60 || kill -9 "$process"  # a request that nobody answers holds the program for good
+wait "$holder_process" && ok "files that were open at SIGTERM can be written, synced and read" ||
+  fail "files that were open at SIGTERM can be written, synced and read" "$(cat "$workspace/hold_errors")"
+await_end "$process" || fail "SIGTERM ends a busy daemon once its files are closed"
+check_store_exactly "after SIGTERM with open files"
+mount_store && same "and what was written then is there" "$(for block in $(seq 7000 7099); do for _ in {1..256}; do echo "$block"; done; done | sha256sum)" \
+  "$(grep -oE "[0-9]+" "$mountpoint/open7" | sha256sum)"
 unmount_store
 finish

@@ -7,7 +7,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "tests/unit/fs/temporary_store.h"
 
@@ -298,6 +300,76 @@ TEST_F(VolumeTest, AReadOnlyVolumeGivesNewFilesNoTag) {
   store_.Open(true);
   EXPECT_EQ(store_.ReadFile("empty"), "");
   EXPECT_TRUE(BackingTag("empty").empty());
+}
+
+// Who reads a name that others replace has looked it up and not opened it yet: the open must not fail.
+TEST_F(VolumeTest, ARemovedFileCanBeOpenedWhileTheKernelRemembersIt) {
+  ASSERT_TRUE(store_.WriteFile(kRootNode, "f", "old"));
+  ASSERT_TRUE(store_.WriteFile(kRootNode, "new", "new"));
+  const NodeId node = *store_.Find("f");
+  ASSERT_TRUE(store_.volume().Rename(kRootNode, "new", kRootNode, "f", 0));
+  for (int i = 0; i < 20; ++i) {  // its number is not given to another file meanwhile
+    ASSERT_TRUE(store_.WriteFile(kRootNode, "g" + std::to_string(i), "another"));
+    ASSERT_NE(*store_.Find("g" + std::to_string(i)), node);
+  }
+  auto handle = store_.volume().Open(node, O_RDONLY);
+  ASSERT_TRUE(handle) << handle.error().Text();
+  IoBuffer buffer;
+  auto found = store_.volume().Read(**handle, 0, 100, buffer);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(AsText(*found), "old");
+  EXPECT_EQ(store_.ReadFile("f"), "new");
+}
+
+TEST_F(VolumeTest, TheSpaceOfALargeFileIsFreeAsSoonAsItIsRemoved) {
+  ASSERT_TRUE(store_.WriteFile(kRootNode, "f", std::string(1 << 20, 'x')));
+  const NodeId node = *store_.Find("f");
+  UniqueFd watch(::open((store_.backing() + "/f").c_str(), O_PATH | O_CLOEXEC));
+  ASSERT_TRUE(store_.volume().Unlink(kRootNode, "f"));
+  struct stat attributes {};
+  ASSERT_EQ(::fstat(watch.get(), &attributes), 0);
+  EXPECT_EQ(attributes.st_blocks, 0);
+  auto shown = store_.volume().GetAttributes(node, nullptr);
+  ASSERT_TRUE(shown);
+  EXPECT_EQ(shown->st_size, 1 << 20);
+  EXPECT_EQ(shown->st_nlink, 0U);
+  auto handle = store_.volume().Open(node, O_RDONLY);
+  ASSERT_FALSE(handle);
+  EXPECT_EQ(handle.error().Errno(), ESTALE);  // the kernel looks the name up once more
+}
+
+TEST_F(VolumeTest, ALargeFileWithAnotherNameOrOpenKeepsItsContent) {
+  const std::string content(1 << 20, 'x');
+  ASSERT_TRUE(store_.WriteFile(kRootNode, "f", content));
+  const NodeId node = *store_.Find("f");
+  ASSERT_TRUE(store_.volume().Link(node, kRootNode, "g"));
+  ASSERT_TRUE(store_.volume().Unlink(kRootNode, "f"));
+  EXPECT_EQ(store_.ReadFile("g"), content);
+  auto handle = store_.volume().Open(node, O_RDONLY);
+  ASSERT_TRUE(handle);
+  ASSERT_TRUE(store_.volume().Unlink(kRootNode, "g"));
+  IoBuffer buffer;
+  auto found = store_.volume().Read(**handle, 0, 2 << 20, buffer);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(AsText(*found), content);
+}
+
+TEST_F(VolumeTest, ARemovalThatFailsKeepsNoDescriptor) {
+  auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  ASSERT_TRUE(store_.WriteFile(MakeDirectory(kRootNode, "first"), "f", "x"));
+  EXPECT_FALSE(store_.volume().RemoveDirectory(kRootNode, "first"));
+  std::vector<NodeId> nodes;
+  for (int i = 0; i < 20; ++i) {
+    nodes.push_back(MakeDirectory(kRootNode, ("d" + std::to_string(i)).c_str()));
+    ASSERT_TRUE(store_.WriteFile(nodes.back(), "f", "x"));
+  }
+  const auto before = descriptors();
+  for (int i = 0; i < 20; ++i)
+    EXPECT_FALSE(store_.volume().RemoveDirectory(kRootNode, ("d" + std::to_string(i)).c_str()));
+  EXPECT_LE(descriptors(), before);
 }
 
 TEST_F(VolumeTest, AReusedInodeNumberIsAnotherFile) {
