@@ -95,6 +95,13 @@ under_attributes() {
   detach_if_dead || give_up_mount
 }
 
+# A file that grows from within a unit.
+under_growth() {
+  if ! mount_armed "$1"; then detach; return 0; fi
+  { printf odd >"$mountpoint/odd.$round" && truncate -s 1001 "$mountpoint/odd.$round"; } 2>/dev/null
+  detach_if_dead || give_up_mount
+}
+
 # A mount that only starts and ends.
 under_mount_and_umount() {
   if ! mount_armed "$1"; then detach; return 0; fi
@@ -115,7 +122,7 @@ with_a_torn_tail() {
 under_a_new_master_key() {
   local old_key=$key
   key=$workspace/master.$round
-  "$tdefs" genkey "$key" >/dev/null
+  "$tdefs" genkey "$key" >/dev/null 2>&1
   {
     write_config 1h
     printf '[security.encryption.previous-master-key]\ntype = "file"\npath = "%s"\n' "$old_key"
@@ -166,6 +173,7 @@ stimuli_of() {  # NAME
     log.append | log.sync) echo under_the_workload under_mount_and_umount ;;
     log.cut-tail) echo with_a_torn_tail ;;
     attribute.* | name.mkdir | name.mknod | name.symlink) echo under_attributes ;;
+    content.undo-growth) echo under_growth ;;
     inode.open | content.open) echo without_file_handles ;;
     file.write) echo under_genkey ;;
     *) echo under_the_workload ;;
@@ -176,7 +184,7 @@ armed_at() {  # HIT
   case $name in
     log.cut-back) echo "log.append:ENOSPC@$1;$name:$action" ;;
     name.undo-create) echo "tag.write:EIO@$1;$name:$action" ;;
-    content.undo-growth) echo "content.write-zeros:ENOSPC@$1;$name:$action" ;;
+    content.undo-growth) echo "content.write-zeros:ENOSPC;$name:$action" ;;
     *) echo "$name:$action@$1" ;;
   esac
 }

@@ -321,6 +321,16 @@ TEST_F(ImportTest, CanBeRunAgain) {
   EXPECT_EQ(Check().report.good, 3U);
 }
 
+// A killed import leaves tags of a store whose keys are gone.
+TEST_F(ImportTest, APlaintextTagOfAnotherStoreIsReplaced) {
+  MakeFile("/imported");
+  Tag tag = *keys_->tags().Encode(FileRecord{});
+  tag.back() ^= std::byte{1};
+  ASSERT_EQ(::setxattr(Path("/imported").c_str(), kTagXattrName, tag.data(), tag.size(), 0), 0);
+  ASSERT_TRUE(Import());
+  EXPECT_EQ(Check().report.good, 1U);
+}
+
 TEST_F(ImportTest, AFileOfAnotherStoreIsRefusedByName) {
   MakeFile("/dir/stranger");
   for (const std::string& bytes : {std::string(kTagBytes, 'x'), std::string("short"), std::string(100, 'x')}) {
