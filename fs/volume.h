@@ -127,6 +127,7 @@ class Volume {
   Result<std::optional<FileRecord>> ReadTag(int fd, bool path_only) const;
   Status WriteTag(int fd, bool path_only, const FileRecord& record) const;
   void MatchName(Inode& dir, const char* name, Inode& inode, uint64_t size);
+  void JoinNames(Inode& dir, const char* name, Inode& inode, RecordId entry);
   void HealName(Inode& dir, const char* name, Inode& inode, std::optional<RecordId> entry, const FileRecord& tag);
   void AdoptEmpty(Inode& dir, const char* name, Inode& inode);
   void SetRecord(Inode& inode, std::optional<RecordId> record);
