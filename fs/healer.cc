@@ -94,9 +94,12 @@ bool Healer::WalkDirectory(NodeId directory) {
       continue;
     }
     ++names_;
-    if (S_ISDIR(entry->attributes.st_mode)) {
+    const struct stat& attributes = entry->attributes;
+    const bool ends_inside_unit = attributes.st_size % static_cast<off_t>(kUnitBytes) != 0;
+    if (S_ISREG(attributes.st_mode) && ends_inside_unit) complete = volume_.HealContent(entry->id) && complete;
+    if (S_ISDIR(attributes.st_mode)) {
       pending_.push_back(entry->id);
-    } else if (entry->attributes.st_nlink > 1) {
+    } else if (attributes.st_nlink > 1) {
       linked_.push_back(entry->id);
     } else {
       volume_.Forget(entry->id, 1);

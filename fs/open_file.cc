@@ -150,7 +150,10 @@ Result<size_t> OpenFile::WriteContent(uint64_t offset, ByteSpan data, bool direc
   if (direct && IsAligned(offset, kPageBytes) && IsAligned(data.size(), kPageBytes) && DirectFd() >= 0) {
     return WriteDirect(DirectFd(), offset, data);
   }
-  if (key_.cipher) key_.cipher->Encrypt(key_.record.iv, offset, data, data);
+  if (key_.cipher) {
+    key_.cipher->Encrypt(key_.record.iv, offset, data, data);
+    if (const uint64_t end = offset + data.size(); end >= size_bytes()) TRY(NoteZeroTail(end, data));
+  }
   return WriteSome(fd_.get(), data, offset);
 }
 

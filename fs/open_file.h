@@ -5,6 +5,11 @@
 // data. So before a hole unit would become partly data (a write, cut or punch that covers it in part), it is made data
 // as a whole: MaterialiseUnit writes the encryption of zeros over it, which changes nothing that can be read.
 //
+// A loss of power may leave the size of a file on the disk without its last block, as zeros (ext4). Where the file ends
+// inside a unit, that unit would read as keystream: HealTail writes the encryption of zeros there. So that it can tell,
+// a file whose last, partial unit is zero as ciphertext by chance says so in an xattr, kTailXattrName: the IV and the
+// size, set before that unit is written. (It need not say whether the unit is on the disk: zeros are what it holds.)
+//
 // Thread-safe. mutex_ is shared by reads and by writes that change neither size nor a part of a unit; everything else
 // takes it alone. size_bytes_ is exact because nobody else changes the backing file.
 #pragma once
@@ -25,6 +30,8 @@
 #include "keys/file_record.h"
 
 namespace tdefs {
+
+inline constexpr char kTailXattrName[] = "user.tdefs.tail";
 
 // How a file's content is encrypted. No cipher: plaintext.
 struct ContentKey {
@@ -59,6 +66,9 @@ class OpenFile {
   // the key is used only if that succeeds. If it fails, nothing can be written until it succeeds or the file is closed:
   // the old IV has been used.
   Status Empty(ContentKey key, const std::function<Status()>& persist);
+  // After a crash: the unit in which the file ends becomes zeros if the disk lost it. To be called before anything
+  // else.
+  Status HealTail();
   // fallocate: mode 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE with or without KEEP_SIZE; EOPNOTSUPP for others.
   Status Allocate(int mode, uint64_t offset, uint64_t length);
   // SEEK_DATA and SEEK_HOLE, as the backing file answers.
@@ -87,6 +97,11 @@ class OpenFile {
     const uint64_t begin_;
     bool needed_;
   };
+  // open_file_tail.cc. Require: mutex_ is held.
+  Status SyncTail(uint64_t size);
+  Status NoteZeroTail(uint64_t end, ByteView stored);
+  Result<bool> ZeroTailIsNoted() const;
+
   void ZeroBehind(uint64_t end);
   bool SizeRunsAhead();
 

@@ -143,6 +143,7 @@ Status OpenFile::ResizeLocked(uint64_t size) {
       TRY(GrowTo(size));
     } else {
       TRY(MaterialiseUnit(size));
+      if (size < size_bytes()) TRY(SyncTail(size));
     }
   }
   if (!Truncate<"content.truncate">(fd_.get(), size)) {

@@ -83,6 +83,7 @@ class Volume {
   Result<ByteView> Read(FileHandle& handle, uint64_t offset, size_t size, IoBuffer& buffer);
   Result<size_t> Write(FileHandle& handle, uint64_t offset, ByteSpan data);  // encrypts `data` in place
   Status Allocate(FileHandle& handle, int mode, uint64_t offset, uint64_t length);
+  bool HealContent(NodeId id);  // opens the file once, which mends its end after a crash; false: to be tried again
   // Durable with every dictionary record the file depends on (R4).
   Status Sync(FileHandle& handle, bool data_only);
 
@@ -127,6 +128,7 @@ class Volume {
   Result<std::optional<FileRecord>> ReadTag(int fd, bool path_only) const;
   Status WriteTag(int fd, bool path_only, const FileRecord& record) const;
   void MatchName(Inode& dir, const char* name, Inode& inode, uint64_t size);
+  void JoinNames(Inode& dir, const char* name, Inode& inode, RecordId entry);
   void HealName(Inode& dir, const char* name, Inode& inode, std::optional<RecordId> entry, const FileRecord& tag);
   void AdoptEmpty(Inode& dir, const char* name, Inode& inode);
   void SetRecord(Inode& inode, std::optional<RecordId> record);

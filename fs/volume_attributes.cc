@@ -14,8 +14,8 @@
 namespace tdefs {
 namespace {
 
-bool IsTag(std::string_view name) {
-  return name == kTagXattrName;
+bool IsOurs(std::string_view name) {
+  return name == kTagXattrName || name == kTailXattrName;
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ Status Volume::ClearSetId(NodeId id) {
 }
 
 Result<size_t> Volume::GetXattr(NodeId id, const char* name, ByteSpan value) {
-  if (IsTag(name)) return FailErrno(ENODATA);
+  if (IsOurs(name)) return FailErrno(ENODATA);
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = TRY(DescriptorOf(*inode));
   const ssize_t size = ::getxattr(MagicLink(descriptor->get()).c_str(), name, value.data(), value.size());
@@ -115,7 +115,7 @@ Result<size_t> Volume::ListXattr(NodeId id, ByteSpan names) {
   std::string shown;
   for (size_t at = 0; at < all.size();) {
     const std::string_view name(all.c_str() + at);
-    if (!IsTag(name)) shown.append(name).push_back('\0');
+    if (!IsOurs(name)) shown.append(name).push_back('\0');
     at += name.size() + 1;
   }
   if (names.empty()) return shown.size();
@@ -125,7 +125,7 @@ Result<size_t> Volume::ListXattr(NodeId id, ByteSpan names) {
 }
 
 Status Volume::SetXattr(NodeId id, const char* name, ByteView value, int flags) {
-  if (IsTag(name)) return FailErrno(EPERM);
+  if (IsOurs(name)) return FailErrno(EPERM);
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = TRY(DescriptorOf(*inode));
   const int set = Point<"attribute.setxattr", CallKind::kAttribute>().Run(
@@ -135,7 +135,7 @@ Status Volume::SetXattr(NodeId id, const char* name, ByteView value, int flags) 
 }
 
 Status Volume::RemoveXattr(NodeId id, const char* name) {
-  if (IsTag(name)) return FailErrno(EPERM);
+  if (IsOurs(name)) return FailErrno(EPERM);
   InodePtr inode = TRY(table_->Get(id));
   auto descriptor = TRY(DescriptorOf(*inode));
   const int removed = Point<"attribute.removexattr", CallKind::kAttribute>().Run(

@@ -36,10 +36,23 @@ Result<std::shared_ptr<OpenFile>> Volume::OpenContent(Inode& inode, bool for_wri
   if (!fd) return std::unexpected(fd.error());
   ContentKey key = TRY(Verify(inode, fd->get()));
   file = TRY(OpenFile::Create(std::move(*fd), writable, std::move(key), statistics_));
+  if (keys_.healing() && !options_.read_only) TRY(file->HealTail());
   // An empty file may have been emptied by a crash that its new tag did not survive: its IV may have been used.
   if (for_writing && file->size_bytes() == 0) TRY(RenewLocked(inode, *file));
   inode.open_file = file;
   return file;
+}
+
+// Opening a file while healing mends its end (OpenFile::HealTail). False if it has to be tried again.
+bool Volume::HealContent(NodeId id) {
+  auto inode = table_->Get(id);
+  if (!inode) return true;
+  {
+    std::lock_guard lock((*inode)->mutex);
+    if (!(*inode)->record) return true;  // foreign
+  }
+  auto opened = OpenContent(**inode, false);
+  return opened || opened.error().code != ErrorCode::kSystem;
 }
 
 // An emptied file gets a fresh IV and the current data key (DESIGN 5), tag before data (R1), unless nothing was ever

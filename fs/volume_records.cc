@@ -62,8 +62,23 @@ void Volume::MatchName(Inode& dir, const char* name, Inode& inode, uint64_t size
     inode.record = entry;
     return;
   }
-  if (*entry != *inode.record) inode.record_conflict = true;
+  if (*entry != *inode.record) JoinNames(dir, name, inode, *entry);
   keys_.files().Unpin(*entry);
+}
+
+// Two names of one file have a record each. Healing that met them one by one, the file being forgotten in between,
+// leaves them equal: they are made one again, since the next change of the record has to reach all names. If they
+// differ it is for Verify to refuse. Requires: dir.names_mutex and inode.mutex are held, inode.record is set.
+void Volume::JoinNames(Inode& dir, const char* name, Inode& inode, RecordId entry) {
+  FileDictionary& files = keys_.files();
+  if (files.Get(entry) != files.Get(*inode.record)) {
+    inode.record_conflict = true;
+    return;
+  }
+  if (options_.read_only) return;
+  auto change = files.Link(*dir.directory, name, *inode.record);
+  if (change) files.Unpin(change->record);
+  Changed(inode, change ? Result<Sequence>(change->sequence) : std::unexpected(change.error()), "a link");
 }
 
 // Requires: inode.mutex is held; takes over the pin of `entry`.

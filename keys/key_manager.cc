@@ -2,9 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <unistd.h>
+
 #include <atomic>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "crypto/random.h"
 #include "keys/key_dictionary_file.h"
@@ -192,6 +195,9 @@ Status KeyManager::Close() {
   if (impl_->access == Access::kReadOnly || std::exchange(impl_->is_closed, true)) return {};
   // A tool that changed nothing leaves the log's end, whatever it says, to the next mount.
   if (impl_->access == Access::kExclusive && impl_->files->last() == impl_->sequence_at_open) return {};
+  // The mark vouches for tags and names too, and a power cut right after it must not find older ones.
+  const int synced = Point<"close.sync", CallKind::kSync>().Run([&] { return ::syncfs(impl_->directory.store.get()); });
+  if (synced != 0) return FailErrno(errno, "sync of the backing filesystem");
   return impl_->files->MarkClean(!healing());
 }
 

@@ -5,14 +5,7 @@
 #   postgres.sh [--quick] [--plain] TDEFS [DIR]
 #
 # DIR is where the store is made (default /var/tmp); --plain runs the same on DIR itself, without tdefs.
-# The server's processes become children of this shell, which reaps them at once: a server that was killed and is not yet
-# reaped by a slow init would be taken for a running one by the next.
-if [ -z "${TDEFS_SUBREAPER:-}" ]; then
-  export TDEFS_SUBREAPER=1
-  exec python3 -c 'import ctypes, os, sys; PR_SET_CHILD_SUBREAPER = 36
-ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); os.execvp("bash", sys.argv[1:])' bash "$0" "$@"
-fi
-unset TDEFS_SUBREAPER
+. "$(dirname "$(readlink -f "$0")")/../lib/subreaper.sh"
 quick="" plain=""
 while [[ ${1:-} == --* ]]; do declare "${1#--}=1" && shift; done
 [ -z "${2:-}" ] || export TDEFS_TEST_DIR=$2

@@ -43,5 +43,24 @@ TEST_F(HealerTest, ALinkWithoutARecordSharesTheRecordOfTheOtherName) {
   EXPECT_EQ(store_.ReadFile("second").value_or("refused"), "");
 }
 
+// A store that was healed before the walk kept linked files: equal records become one when the names meet.
+TEST_F(HealerTest, NamesWithEqualRecordsAreJoined) {
+  store_.Open();
+  ASSERT_TRUE(store_.WriteFile(kRootNode, "first", "content"));
+  ASSERT_TRUE(store_.volume().Link(*store_.Find("first"), kRootNode, "second"));
+  FileDictionary& files = store_.keys().files();
+  auto split = files.Insert(FileTree::kRoot, "second", *files.FindPath("/first"));
+  ASSERT_TRUE(split);
+  files.Unpin(split->record);
+  store_.Close();
+  store_.Open();
+  ASSERT_FALSE(store_.keys().healing());
+  auto file = store_.Find("first");
+  ASSERT_TRUE(file);
+  EXPECT_EQ(store_.ReadFile("second").value_or("refused"), "content");
+  ASSERT_TRUE(store_.volume().Open(*file, O_RDWR | O_TRUNC));
+  EXPECT_EQ(store_.keys().files().FindPath("/second"), store_.keys().files().FindPath("/first"));
+}
+
 }  // namespace
 }  // namespace tdefs
