@@ -33,6 +33,7 @@ constexpr std::array<ErrorTraits, kErrorCodeCount> kTraits = {{
     {"kms_throttled", EAGAIN, 23, "the KMS asks to slow down; try again"},
     {"kms_denied", EACCES, 24, "the KMS denies the use of the key"},
     {"kms_disabled", EKEYREVOKED, 25, "the KMS key is disabled or deleted"},
+    {"not_confirmed", ECANCELED, 26, "a change that needs consent did not get it"},
 }};
 
 }  // namespace

@@ -38,8 +38,9 @@ enum class ErrorCode : uint8_t {
   kKmsThrottled,
   kKmsDenied,
   kKmsDisabled,
+  kNotConfirmed,  // a change that needs consent did not get it
 };
-inline constexpr int kErrorCodeCount = static_cast<int>(ErrorCode::kKmsDisabled) + 1;
+inline constexpr int kErrorCodeCount = static_cast<int>(ErrorCode::kNotConfirmed) + 1;
 
 struct ErrorTraits {
   std::string_view label;    // metric label and JSON name, e.g. "wrong_key"

@@ -89,9 +89,16 @@ void AddInspectionCommands(CLI::App& app, Command& command) {
   Subcommand<InfoArguments>(app, "info", "one file or store, without any key", RunInfo, command)
       .Positional("PATH", &InfoArguments::path, "a file in a mount or a backing directory, or a store")
       .Json();
-  Subcommand<CheckArguments>(app, "check", "compare dictionary, tags and files; reads only", RunCheck, command)
+  Subcommand<CheckArguments>(app, "check", "compare dictionary, tags and files; reads only without --repair", RunCheck,
+                             command)
       .Store()
       .Positional("BACKING", &CheckArguments::path, "a store that is not mounted")
+      .Flag("--repair", &CheckArguments::repair, "mend what can be decided: shows the plan, then asks")
+      .Flag("--yes", &CheckArguments::yes, "with --repair: do not ask")
+      .Option("--trust", &CheckArguments::trust, "tags|dictionary",
+              "with --repair: which is right where both are valid")
+      .Options("--drop-missing", &CheckArguments::drop_missing, "P",
+               "with --repair: drop the entries at and below this path of the mount whose files are gone")
       .Json();
   Subcommand<SpeedArguments>(app, "speed", "speed of each method on this machine", RunSpeed, command).Json();
   Subcommand<VersionArguments>(app, "version", "version, formats and libraries", RunVersion, command).Json();

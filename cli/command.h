@@ -57,6 +57,10 @@ struct CheckArguments {
   StoreArguments store;
   std::string path;
   bool json = false;
+  bool repair = false;
+  bool yes = false;                       // consent to the plan of a repair
+  std::string trust;                      // tags, dictionary, or empty
+  std::vector<std::string> drop_missing;  // paths within the mount
 };
 struct SpeedArguments {
   bool json = false;
@@ -75,6 +79,7 @@ Status RunKeysRotate(const KeysArguments& arguments);
 Status RunFiles(const FilesArguments& arguments);
 Status RunInfo(const InfoArguments& arguments);
 Status RunCheck(const CheckArguments& arguments);
+Status RunRepair(const CheckArguments& arguments);  // check --repair
 Status RunSpeed(const SpeedArguments& arguments);
 Status RunVersion(const VersionArguments& arguments);
 

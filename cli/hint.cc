@@ -45,17 +45,22 @@ std::string HintFor(const Error& error) {
     case ErrorCode::kStoreBusy:
       return "tdefs status shows the mounts; tdefs umount MOUNTPOINT releases the store";
     case ErrorCode::kCorrupt:
-      return "tdefs check BACKING says more; restore the named file from a backup";
+      return "file.dict is made anew from the files' tags by tdefs check --repair BACKING; key.dict can only come from "
+             "a "
+             "backup";
     case ErrorCode::kUnsupported:
       return "a newer tdefs wrote this; use that version or a later one";
     case ErrorCode::kStoreIncomplete:
-      return "restore the missing file from a backup of BACKING/.tdefs; do not run init";
+      return "file.dict is made anew from the files' tags by tdefs check --repair BACKING; key.dict can only come from "
+             "a "
+             "backup of BACKING/.tdefs; do not run init";
     case ErrorCode::kWrongKey:
       return "give the right key with --key-file, or the old one as [security.encryption.previous-master-key]";
     case ErrorCode::kDataKeyMissing:
       return "key.dict is older than the files; restore the newest one from a backup";
     case ErrorCode::kTampered:
-      return "tdefs check BACKING lists the files; restore them from a backup";
+      return "tdefs check BACKING lists the files, tdefs check --repair BACKING mends what can be decided; restore the "
+             "others from a backup";
     case ErrorCode::kForeign:
       return "move the file out of the backing directory and copy it in through the mount";
     case ErrorCode::kLimit:
@@ -63,9 +68,11 @@ std::string HintFor(const Error& error) {
     case ErrorCode::kMount:
       return "check that /dev/fuse exists, that the fuse module is loaded and fusermount3 installed";
     case ErrorCode::kNotMounted:
-      return "tdefs status lists the mounts of this machine";
+      return "tdefs status lists the mounts; one whose daemon is gone ends with tdefs umount MOUNTPOINT, or with the "
+             "next "
+             "tdefs mount there";
     case ErrorCode::kProblemsFound:
-      return "stale entries are harmless; restore damaged files from a backup";
+      return "tdefs check --repair BACKING mends what can be decided and says why it leaves the rest";
     case ErrorCode::kInsecureKey:
       return "make a key with tdefs genkey KEYFILE and give it with --key-file KEYFILE";
     case ErrorCode::kCrypto:
@@ -76,6 +83,8 @@ std::string HintFor(const Error& error) {
     case ErrorCode::kKmsDenied:
     case ErrorCode::kKmsDisabled:
       return "look at the key's policy and state at the KMS";
+    case ErrorCode::kNotConfirmed:
+      return "nothing was changed; run it on a terminal and answer y, or give --yes";
   }
   return {};
 }

@@ -13,10 +13,7 @@ namespace tdefs {
 namespace {
 
 void PrintLine(std::string_view label, std::string_view text) {
-  std::string line(text);
-  std::ranges::replace_if(
-      line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  fmt::print(stderr, "{}: {}\n", label, line);
+  fmt::print(stderr, "{}: {}\n", label, PrintableText(text));
 }
 
 }  // namespace
@@ -61,6 +58,13 @@ std::string Printable(std::string_view name) {
     }
   }
   return printable;
+}
+
+std::string PrintableText(std::string_view text) {
+  std::string line(text);
+  std::ranges::replace_if(
+      line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return line;
 }
 
 std::string TimeText(uint64_t unix_s) {

@@ -25,6 +25,8 @@ std::string ExitCodeTable();
 
 // A name as one printable word: control characters, space and backslash as a backslash and three octal digits.
 std::string Printable(std::string_view name);
+// A sentence: control characters become `?`.
+std::string PrintableText(std::string_view text);
 // "2025-01-31 23:59:59 UTC".
 std::string TimeText(uint64_t unix_s);
 // "1.5 MiB".

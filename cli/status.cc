@@ -91,7 +91,7 @@ void PrintStatus(const Json& status) {
     PrintField("state", state);
   }
   for (const Json& problem : status.value("problems", Json::array()))
-    PrintField("problem", Printable(problem.get<std::string>()));
+    PrintField("problem", PrintableText(problem.get<std::string>()));
   if (status.contains("store_id")) PrintField("store id", Text(status, "store_id"));
   if (state == "mounted") {
     PrintLive(status);

@@ -1,5 +1,6 @@
 #include "cli/target.h"
 
+#include <fmt/core.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 
 #include "config/load.h"
 #include "fs/control.h"
+#include "keys/store_directory.h"
+#include "keys/store_lock.h"
 
 namespace tdefs {
 
@@ -60,6 +63,17 @@ Result<bool> AskMount(const Target& target, std::string_view request,
   if (status.error().code != ErrorCode::kNotMounted) return std::unexpected(std::move(status).error());
   if (!target.mount) return false;
   return Fail(ErrorCode::kNotMounted, "mount at " + target.mount->mount_point + ": its daemon is gone");
+}
+
+Status RefuseInUse(const Target& target) {
+  const StoreDirectory directory = TRY(OpenStoreDirectory(target.backing_dir));
+  Status free = CheckStoreFree(directory.store.get(), directory.backing_dir);
+  if (free || free.error().code != ErrorCode::kStoreBusy || !target.mount) return free;
+  return Fail(ErrorCode::kStoreBusy, fmt::format("{}, mounted at {}", free.error().message, target.mount->mount_point));
+}
+
+bool IsDead(const Target& target) {
+  return target.mount && RefuseInUse(target).has_value();
 }
 
 Result<std::unique_ptr<KeyManager>> OpenOffline(const Target& target, const StoreArguments& arguments,

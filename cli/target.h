@@ -34,6 +34,11 @@ Result<Config> LoadSettings(const StoreArguments& arguments);
 // it is a dead mount.
 Result<bool> AskMount(const Target& target, std::string_view request,
                       const std::function<void(std::string_view line)>& on_line);
+// kStoreBusy while a process works on the store, mounted or not; for tools that need it at rest. The lock tells, also
+// of a mount in another mount namespace; a mount whose daemon is gone holds none. Takes no lock.
+Status RefuseInUse(const Target& target);
+// True for a mount whose daemon is gone. Does not touch the mount.
+bool IsDead(const Target& target);
 // The store itself, for a store that is not mounted.
 Result<std::unique_ptr<KeyManager>> OpenOffline(const Target& target, const StoreArguments& arguments,
                                                 KeyManager::Access access);

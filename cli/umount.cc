@@ -47,7 +47,10 @@ Status RunUmount(const UmountArguments& arguments) {
   // to wait for.
   const std::string lock_path = fmt::format("{}/{}/{}", target.backing_dir, kStoreDirName, kLockName);
   Result<UniqueFd> lock_file = OpenAt(AT_FDCWD, lock_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  TRY(Unmount(target.mount->mount_point, UnmountMode::kWhenIdle));
+  // Nothing can be lost with a daemon that is gone, and whoever still holds something open there only gets ENOTCONN.
+  const bool is_dead = IsDead(target);
+  if (is_dead) PrintNote(fmt::format("{}: its daemon was gone", target.mount->mount_point));
+  TRY(Unmount(target.mount->mount_point, is_dead ? UnmountMode::kLazy : UnmountMode::kWhenIdle));
   if (!lock_file) {
     PrintNote(fmt::format("cannot wait for the daemon: {}", lock_file.error().Text()));
     return {};

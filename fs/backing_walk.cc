@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_io.h"
 #include "keys/store_id.h"
 
 namespace tdefs {
@@ -104,19 +105,28 @@ Status WalkBackingTree(int root_fd, const WalkVisitor& visitor) {
   return Walk(root_fd, visitor).Run();
 }
 
+Status BackingPaths::EnterDirectoryOf(const std::string& path) {
+  const std::string dir = path.substr(0, path.rfind('/'));
+  if (dir_fd_ && dir == dir_) return {};
+  dir_fd_ = TRY(OpenDirectory(root_fd_, dir));
+  dir_ = dir;
+  return {};
+}
+
 Result<std::optional<struct stat>> BackingPaths::Find(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string dir = path.substr(0, slash);
-  if (!dir_fd_ || dir != dir_) {
-    auto opened = OpenDirectory(root_fd_, dir);
-    if (!opened && IsGone(opened.error())) return std::nullopt;
-    dir_fd_ = TRY(std::move(opened));
-    dir_ = dir;
-  }
+  Status entered = EnterDirectoryOf(path);
+  if (!entered && IsGone(entered.error())) return std::nullopt;
+  TRY(std::move(entered));
   struct stat attributes;
-  if (::fstatat(dir_fd_.get(), path.c_str() + slash + 1, &attributes, AT_SYMLINK_NOFOLLOW) == 0) return attributes;
+  const char* name = path.c_str() + path.rfind('/') + 1;
+  if (::fstatat(dir_fd_.get(), name, &attributes, AT_SYMLINK_NOFOLLOW) == 0) return attributes;
   if (errno == ENOENT) return std::nullopt;
   return FailErrno(errno, "stat");
+}
+
+Result<UniqueFd> BackingPaths::Open(const std::string& path) {
+  TRY(EnterDirectoryOf(path));
+  return OpenAt(dir_fd_.get(), path.substr(path.rfind('/') + 1), O_PATH | O_NOFOLLOW);
 }
 
 }  // namespace tdefs

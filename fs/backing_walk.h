@@ -40,8 +40,13 @@ class BackingPaths {
   explicit BackingPaths(int root_fd) : root_fd_(root_fd) {}
   // The attributes of an absolute path within the mount; nothing if it, or a directory on the way, does not exist.
   Result<std::optional<struct stat>> Find(const std::string& path);
+  // An O_PATH descriptor of what stands there.
+  Result<UniqueFd> Open(const std::string& path);
 
  private:
+  // The directory of a path; an error if it does not exist.
+  Status EnterDirectoryOf(const std::string& path);
+
   int root_fd_;
   std::string dir_;  // whose descriptor dir_fd_ is
   UniqueFd dir_fd_;

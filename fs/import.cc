@@ -2,18 +2,17 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <map>
-#include <string_view>
 #include <utility>
 
 #include "base/failpoint.h"
 #include "base/file_io.h"
 #include "fs/backing_walk.h"
 #include "fs/check.h"
+#include "fs/dictionary_cursor.h"
 #include "fs/magic_link.h"
+#include "fs/touched_filesystems.h"
 
 namespace tdefs {
 namespace {
@@ -28,10 +27,9 @@ std::unexpected<Error> FailAt(const std::string& path, Error error) {
 
 class Importer {
  public:
-  Importer(FileDictionary& files, const Tag& tag) : files_(files), tag_(tag) {}
+  Importer(FileDictionary& files, const Tag& tag) : files_(files), tag_(tag), cursor_(files) {}
   ~Importer() {
     for (const auto& [inode, record] : linked_) files_.Unpin(record);
-    Leave(dir_);
   }
   Importer(const Importer&) = delete;
   Importer& operator=(const Importer&) = delete;
@@ -39,17 +37,14 @@ class Importer {
   Status Import(const WalkedFile& file) {
     TRY(SetTag(file.fd));
     TRY(Register(file));
-    TRY(RememberFilesystem(file));
+    TRY(filesystems_.Add(file.attributes.st_dev, file.fd));
     ++count_;
     return {};
   }
 
   // Tags first: an entry without its tag is a defect, a tag without its entry can be healed.
   Status MakeDurable() {
-    for (const auto& [device, fd] : filesystems_) {
-      if (Point<"import.sync", CallKind::kSync>().Run([&] { return ::syncfs(fd.get()); }) != 0)
-        return FailErrno(errno, "sync of the imported files' tags");
-    }
+    TRY(filesystems_.Sync(Point<"import.sync", CallKind::kSync>()));
     return files_.Flush(files_.last());
   }
 
@@ -78,11 +73,11 @@ class Importer {
   }
 
   Status Register(const WalkedFile& file) {
-    EnterDirectory(file.dir);
+    const DirId dir = cursor_.Enter(file.dir);
     const InodeKey inode{file.attributes.st_dev, file.attributes.st_ino};
     const auto known = linked_.find(inode);
-    auto change = known != linked_.end() ? files_.Link(dir_, file.name, known->second)
-                                         : files_.Insert(dir_, file.name, kPlaintextRecord);
+    auto change = known != linked_.end() ? files_.Link(dir, file.name, known->second)
+                                         : files_.Insert(dir, file.name, kPlaintextRecord);
     if (!change) return std::unexpected(std::move(change).error());
     if (file.attributes.st_nlink > 1 && known == linked_.end()) {
       linked_.emplace(inode, change->record);  // keeps the pin
@@ -92,39 +87,11 @@ class Importer {
     return {};
   }
 
-  // Files of one directory come in a row, so one directory is held at a time.
-  void EnterDirectory(const std::string& path) {
-    if (path == dir_path_) return;
-    DirId dir = FileTree::kRoot;
-    for (size_t start = 1; start <= path.size();) {
-      const size_t end = std::min(path.find('/', start), path.size());
-      const DirId next = files_.Enter(dir, std::string_view(path).substr(start, end - start));
-      Leave(dir);
-      dir = next;
-      start = end + 1;
-    }
-    Leave(dir_);
-    dir_ = dir;
-    dir_path_ = path;
-  }
-
-  void Leave(DirId dir) {
-    if (dir != FileTree::kRoot) files_.Leave(dir);  // the root was never entered
-  }
-
-  Status RememberFilesystem(const WalkedFile& file) {
-    if (filesystems_.contains(file.attributes.st_dev)) return {};
-    UniqueFd fd = TRY(OpenAt(AT_FDCWD, MagicLink(file.fd), O_RDONLY | O_NONBLOCK));
-    filesystems_.emplace(file.attributes.st_dev, std::move(fd));
-    return {};
-  }
-
   FileDictionary& files_;
   const Tag tag_;
-  std::string dir_path_;
-  DirId dir_ = FileTree::kRoot;
-  std::map<InodeKey, RecordId> linked_;    // files of several names; one pin each
-  std::map<dev_t, UniqueFd> filesystems_;  // one open file on each, for syncfs
+  DictionaryCursor cursor_;
+  std::map<InodeKey, RecordId> linked_;  // files of several names; one pin each
+  TouchedFilesystems filesystems_;
   uint64_t count_ = 0;
 };
 

@@ -257,6 +257,11 @@ std::optional<FileRecord> FileDictionary::FindPath(std::string_view path) const 
   return impl_->tree.Record(*found);
 }
 
+std::optional<RecordId> FileDictionary::FindRecord(std::string_view path) const {
+  std::shared_lock lock(impl_->tree_mutex);
+  return impl_->tree.FindPath(path);
+}
+
 void FileDictionary::Unpin(RecordId record) {
   std::unique_lock lock(impl_->tree_mutex);
   impl_->tree.Unpin(record);

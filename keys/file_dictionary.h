@@ -40,6 +40,7 @@ class FileDictionary {
     uint64_t records = 0;        // read from the log
     uint64_t unknown_names = 0;  // changes of names that were not there: ignored
     uint64_t torn_bytes = 0;     // cut (or, read-only, ignored) at the tail
+    uint64_t torn_offset = 0;    // where they begin
     bool clean = false;          // the last record is a clean record
     bool healed = true;          // that clean record says that no healing was left over
   };
@@ -61,6 +62,8 @@ class FileDictionary {
   // of no bytes at all is one whose making was cut short: it is made anew. No log at all is kStoreIncomplete.
   // `store_dir_fd` stays the caller's and must outlive the object.
   static Result<std::unique_ptr<FileDictionary>> Open(int store_dir_fd, Options options);
+  // One without a file, read-only: what a repair plans with where the log cannot be read.
+  static std::unique_ptr<FileDictionary> Absent(int store_dir_fd, Options options);
   ~FileDictionary();  // stops the background thread; what was not flushed is left to the kernel
 
   const Report& report() const;
@@ -72,6 +75,8 @@ class FileDictionary {
   void Leave(DirId dir);
   std::optional<RecordId> Find(DirId dir, std::string_view name);  // pins it
   std::optional<FileRecord> FindPath(std::string_view path) const;
+  // Not pinned: for reading, and for callers that are alone with the store.
+  std::optional<RecordId> FindRecord(std::string_view path) const;
   void Unpin(RecordId record);
   FileRecord Get(RecordId record) const;
   std::optional<std::string> PathOf(DirId dir, std::string_view name) const;

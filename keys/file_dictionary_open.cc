@@ -105,6 +105,7 @@ Status FileDictionary::Impl::Load() {
   }
   report.records = reader.records();
   report.torn_bytes = reader.torn_bytes();
+  report.torn_offset = reader.end_bytes();
   // A tail behind a clean mark means that something was written after it.
   report.clean = clean.has_value() && report.torn_bytes == 0;
   report.healed = clean.value_or(true);
@@ -124,6 +125,11 @@ Status FileDictionary::Impl::Load() {
       LogWriter::Resume(std::move(fd), reader.header(), key, reader.records(), reader.end_bytes(), options.file_ops));
   // What was read may have come from the page cache of a killed process: only now is it durable.
   return log->Sync(log->records());
+}
+
+std::unique_ptr<FileDictionary> FileDictionary::Absent(int store_dir_fd, Options options) {
+  options.read_only = true;
+  return std::unique_ptr<FileDictionary>(new FileDictionary(std::make_unique<Impl>(store_dir_fd, std::move(options))));
 }
 
 Result<std::unique_ptr<FileDictionary>> FileDictionary::Open(int store_dir_fd, Options options) {

@@ -130,13 +130,20 @@ Result<ParsedKeyDictionary> ParseKeyDictionary(ByteView encoded) {
   }
   ByteReader reader(encoded);
   ParsedKeyDictionary parsed;
-  parsed.header = TRY(GetHeader(reader));
+  auto header = GetHeader(reader);
+  if (!header) {
+    header.error().message +=
+        fmt::format(" (read up to offset {} of {})", encoded.size() - reader.remaining(), encoded.size());
+    return std::unexpected(std::move(header).error());
+  }
+  parsed.header = *std::move(header);
   auto nonce = reader.GetBytes(kAeadNonceBytes);
   auto sealed_bytes = reader.Get<uint32_t>();
   if (!nonce || !sealed_bytes) return Short("nonce");
   std::ranges::copy(*nonce, parsed.nonce.begin());
   if (*sealed_bytes != reader.remaining()) {
-    return Corrupt(fmt::format("its payload has {} bytes, expected {}", reader.remaining(), *sealed_bytes));
+    return Corrupt(fmt::format("its payload at offset {} has {} bytes, expected {}",
+                               encoded.size() - reader.remaining(), reader.remaining(), *sealed_bytes));
   }
   if (*sealed_bytes < kAeadTagBytes) return Corrupt(fmt::format("its payload has {} bytes, too few", *sealed_bytes));
   parsed.associated_data = encoded.first(encoded.size() - *sealed_bytes);

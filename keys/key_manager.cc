@@ -9,6 +9,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/require.h"
 #include "crypto/random.h"
 #include "keys/key_dictionary_file.h"
 #include "keys/key_ring.h"
@@ -30,16 +31,24 @@ struct KeyManager::Impl {
   std::unique_ptr<FileDictionary> files;
   Sequence sequence_at_open = 0;
   bool is_closed = false;
+  bool repairing = false;  // StartRepair was called
   std::atomic<uint64_t> healing_requests = 0;
   std::atomic<uint64_t> healing_done = 0;  // of those requests
   std::atomic<uint64_t> failed_rotations = 0;
   std::unique_ptr<PeriodicTask> rotation;  // last: it uses the others
 
-  Status OpenKeys(const EncryptionConfig& config);
-  Status OpenFiles(const EncryptionConfig& config, uint32_t flush_interval_ms, UnlockedStore& store);
+  EncryptionConfig encryption;
+  uint32_t flush_interval_ms = 0;
+  StoreId store_id{};
+  SecretBytes dictionary_key;         // with kRepair only
+  std::optional<Error> files_damage;  // with kRepair only
+
+  FileDictionary::Options FileOptions(bool read_only) const;
+  Status OpenFiles(UnlockedStore& store);
   Status RotateIfDue();
   Status FirstRotation();
   void MarkInUse();
+  bool IsReadOnly() const { return access == Access::kReadOnly || access == Access::kRepair; }  // of key.dict
 };
 
 namespace {
@@ -50,17 +59,45 @@ Status CheckMount(const EncryptionConfig& config, const UnlockedStore& store) {
   return CheckMethodAllowed(method, store.master->IsSecure());
 }
 
+// A damaged file by its path: the message of its reader says where in it.
+Error AtFile(const StoreDirectory& directory, const char* name, Error error) {
+  if (error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kUnsupported) {
+    error.message = fmt::format("{}/{}/{}: {}", directory.backing_dir, kStoreDirName, name, error.message);
+  }
+  return error;
+}
+
 }  // namespace
 
-Status KeyManager::Impl::OpenFiles(const EncryptionConfig& config, uint32_t flush_interval_ms, UnlockedStore& store) {
+FileDictionary::Options KeyManager::Impl::FileOptions(bool read_only) const {
   FileDictionary::Options options;
-  options.store_id = store.dictionary.header.store_id;
-  options.dictionary_key = store.dictionary.dictionary_key.Clone();
-  options.rewrite_threshold = config.file_dictionary_rewrite_threshold;
-  options.compact_after_each_change = !config.enable_file_dictionary_log;
+  options.store_id = store_id;
+  options.dictionary_key = dictionary_key.Clone();
+  options.rewrite_threshold = encryption.file_dictionary_rewrite_threshold;
+  options.compact_after_each_change = !encryption.enable_file_dictionary_log;
   options.flush_interval_ms = flush_interval_ms;
-  options.read_only = access == Access::kReadOnly;
-  files = TRY(FileDictionary::Open(directory.store.get(), std::move(options)));
+  options.read_only = read_only;
+  return options;
+}
+
+Status KeyManager::Impl::OpenFiles(UnlockedStore& store) {
+  store_id = store.dictionary.header.store_id;
+  dictionary_key = store.dictionary.dictionary_key.Clone();
+  const bool read_only = access == Access::kReadOnly || access == Access::kRepair;
+  auto open = [&]() -> Result<std::unique_ptr<FileDictionary>> {
+    TRY(FileSizeAt(directory.store.get(), kFileDictionaryName));  // kCorrupt if it is no regular file
+    return FileDictionary::Open(directory.store.get(), FileOptions(read_only));
+  };
+  auto opened = open();
+  const bool is_damaged = !opened && (opened.error().code == ErrorCode::kCorrupt ||  //
+                                      opened.error().code == ErrorCode::kStoreIncomplete);
+  if (is_damaged && access == Access::kRepair) {
+    files_damage = AtFile(directory, kFileDictionaryName, std::move(opened).error());
+    opened = FileDictionary::Absent(directory.store.get(), FileOptions(true));
+  }
+  if (!opened) return std::unexpected(AtFile(directory, kFileDictionaryName, std::move(opened).error()));
+  files = *std::move(opened);
+  if (access != Access::kRepair) dictionary_key = {};
   sequence_at_open = files->last();
   healing_requests = !files->report().clean || !files->report().healed ? 1 : 0;
   return {};
@@ -102,16 +139,27 @@ Result<std::unique_ptr<KeyManager>> KeyManager::Open(const std::string& backing_
   impl->access = access;
   impl->policy = {.method = config.data_encryption_method, .period = config.data_key_rotation_period};
   impl->directory = TRY(OpenStoreDirectory(backing_dir));
-  TRY(CheckStoreComplete(impl->directory));
+  impl->encryption = config;
+  impl->flush_interval_ms = flush_interval_ms;
+  if (access == Access::kRepair) {
+    TRY(CheckKeyDictionaryThere(impl->directory));
+  } else {
+    TRY(CheckStoreComplete(impl->directory));
+  }
   const int store_dir_fd = impl->directory.store.get();
   if (access != Access::kReadOnly)
     impl->lock = TRY(StoreLock::Acquire(store_dir_fd, impl->directory.backing_dir));  // R9
 
-  const Bytes encoded = TRY(ReadKeyDictionaryFile(store_dir_fd));
-  UnlockedStore store = TRY(UnlockStore(encoded, config, impl->directory.backing_dir));
+  auto unlock = [&]() -> Result<UnlockedStore> {
+    const Bytes encoded = TRY(ReadKeyDictionaryFile(store_dir_fd));
+    return UnlockStore(encoded, config, impl->directory.backing_dir);
+  };
+  auto unlocked = unlock();
+  if (!unlocked) return std::unexpected(AtFile(impl->directory, kKeyDictionaryName, std::move(unlocked).error()));
+  UnlockedStore& store = *unlocked;
   if (access == Access::kMount) TRY(CheckMount(config, store));
-  TRY(impl->OpenFiles(config, flush_interval_ms, store));
-  if (access != Access::kReadOnly) {
+  TRY(impl->OpenFiles(store));
+  if (access == Access::kMount || access == Access::kExclusive) {
     Status recorded = impl->lock.RecordHolder();
     if (!recorded) Log(LogLevel::kWarn, "lock file: our process id is not in it: {}", recorded.error().Text());
   }
@@ -152,14 +200,14 @@ FileDictionary& KeyManager::files() {
 }
 
 Result<DataKeyId> KeyManager::RotateDataKey(std::optional<Method> method) {
-  if (impl_->access == Access::kReadOnly) return Fail(ErrorCode::kUsage, "rotate: the store is open for reading only");
+  if (impl_->IsReadOnly()) return Fail(ErrorCode::kUsage, "rotate: the store is open for reading only");
   auto id = impl_->ring->Rotate(method);
   if (!id) ++impl_->failed_rotations;
   return id;
 }
 
 Status KeyManager::RotateIfDue() {
-  if (impl_->access == Access::kReadOnly) return Fail(ErrorCode::kUsage, "rotate: the store is open for reading only");
+  if (impl_->IsReadOnly()) return Fail(ErrorCode::kUsage, "rotate: the store is open for reading only");
   return impl_->RotateIfDue();
 }
 
@@ -175,6 +223,26 @@ uint64_t KeyManager::healing_requests() const {
 
 void KeyManager::RequireHealing() {
   ++impl_->healing_requests;
+}
+
+const Error* KeyManager::files_damage() const {
+  return impl_->files_damage ? &*impl_->files_damage : nullptr;
+}
+
+Result<RepairCopy> KeyManager::KeepCopy() const {
+  return RepairCopy::Create(impl_->directory.store.get());
+}
+
+Status KeyManager::StartRepair() {
+  Require(impl_->access == Access::kRepair, "a repair has opened the store");
+  const int store_dir_fd = impl_->directory.store.get();
+  if (impl_->files_damage) TRY(FileDictionary::Create(store_dir_fd, impl_->FileOptions(false)));
+  impl_->files = TRY(FileDictionary::Open(store_dir_fd, impl_->FileOptions(false)));
+  impl_->sequence_at_open = impl_->files->last();
+  Status recorded = impl_->lock.RecordHolder();
+  if (!recorded) Log(LogLevel::kWarn, "lock file: our process id is not in it: {}", recorded.error().Text());
+  impl_->repairing = true;
+  return impl_->files->MarkInUse();
 }
 
 std::vector<DataKeyInfo> KeyManager::ListKeys() const {
@@ -193,6 +261,7 @@ uint64_t KeyManager::failed_rotations() const {
 Status KeyManager::Close() {
   impl_->rotation.reset();
   if (impl_->access == Access::kReadOnly || std::exchange(impl_->is_closed, true)) return {};
+  if (impl_->access == Access::kRepair && !impl_->repairing) return {};
   // A tool that changed nothing leaves the log's end, whatever it says, to the next mount.
   if (impl_->access == Access::kExclusive && impl_->files->last() == impl_->sequence_at_open) return {};
   // The mark vouches for tags and names too, and a power cut right after it must not find older ones.

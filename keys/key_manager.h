@@ -12,6 +12,7 @@
 #include "crypto/content_cipher.h"
 #include "keys/file_dictionary.h"
 #include "keys/file_record.h"
+#include "keys/repair_copy.h"
 #include "keys/store_info.h"
 #include "keys/tag.h"
 
@@ -23,6 +24,7 @@ class KeyManager {
     kMount,      // takes the lock, rotates keys, follows a changed master key, writes
     kExclusive,  // takes the lock and writes only what it is told to: `keys rotate` on an unmounted store
     kReadOnly,   // takes no lock and writes nothing: check, files, keys list on an unmounted store
+    kRepair,  // takes the lock and writes nothing before StartRepair; opens a store without a readable file.dict, too
   };
 
   // Makes a store in the backing directory (absolute path): .tdefs with lock, file.dict and, last, key.dict, so that a
@@ -60,6 +62,15 @@ class KeyManager {
   // request that came in between stays open.
   uint64_t healing_requests() const;
   void HealingDone(uint64_t requests);
+
+  // With kRepair: why file.dict cannot be read (kCorrupt, kStoreIncomplete); files() is empty then. Null if it can.
+  const Error* files_damage() const;
+  // With kRepair: a copy of what is there, to be completed and saved before StartRepair.
+  Result<RepairCopy> KeepCopy() const;
+  // With kRepair, once: opens files() for writing. A torn tail is cut; what cannot be read is replaced by an empty
+  // dictionary. The log counts as in use from here on, so that a crash leaves the rest to the next mount's healing.
+  // What was found in files() before is invalid.
+  Status StartRepair();
 
   std::vector<DataKeyInfo> ListKeys() const;
   StoreInfo Info() const;

@@ -83,7 +83,8 @@ Result<std::array<std::byte, kLogHeaderBytes>> EncodeLogHeader(const LogHeader& 
 Result<LogHeader> DecodeLogHeader(ByteView bytes, const StoreId& store_id, ByteView dictionary_key) {
   const ByteView magic = bytes.first(std::min(bytes.size(), kLogMagic.size()));
   if (AsText(magic) != kLogMagic.substr(0, magic.size())) {
-    return Fail(ErrorCode::kCorrupt, fmt::format("not a file dictionary (magic {})", ToHex(magic)));
+    return Fail(ErrorCode::kCorrupt, fmt::format("not a file dictionary (magic {} at offset 0, expected {})",
+                                                 ToHex(magic), ToHex(AsBytes(kLogMagic))));
   }
   if (bytes.size() < kLogHeaderBytes) {
     return Fail(ErrorCode::kCorrupt,
@@ -92,23 +93,25 @@ Result<LogHeader> DecodeLogHeader(ByteView bytes, const StoreId& store_id, ByteV
   const auto version = LoadBigEndian<uint32_t>(bytes.data() + 8);
   if (version != kLogVersion) {
     return Fail(ErrorCode::kUnsupported,
-                fmt::format("file dictionary: format {}, this build reads {}", version, kLogVersion));
+                fmt::format("file dictionary: format {} at offset 8, this build reads {}", version, kLogVersion));
   }
   const auto unknown = LoadBigEndian<uint32_t>(bytes.data() + 12) & ~kLogFeatures;
   if (unknown != 0) {
-    return Fail(ErrorCode::kUnsupported, fmt::format("file dictionary: unknown feature bits {:#010x}", unknown));
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("file dictionary: unknown feature bits {:#010x} at offset 12", unknown));
   }
   LogHeader header;
   std::copy_n(bytes.data() + 16, header.store_id.size(), header.store_id.data());
   header.generation = LoadBigEndian<uint64_t>(bytes.data() + 32);
   std::copy_n(bytes.data() + 40, header.salt.size(), header.salt.data());
   if (header.store_id != store_id) {
-    return Fail(ErrorCode::kCorrupt,
-                fmt::format("file dictionary: store id is {}, expected {}", ToHex(header.store_id), ToHex(store_id)));
+    return Fail(ErrorCode::kCorrupt, fmt::format("file dictionary: store id at offset 16 is {}, expected {}",
+                                                 ToHex(header.store_id), ToHex(store_id)));
   }
   const Hmac mac = TRY(HeaderMac(bytes.first(kMacOffset), header.salt, dictionary_key));
   if (!SecretsEqual(mac, bytes.subspan(kMacOffset, mac.size()))) {
-    return Fail(ErrorCode::kCorrupt, "file dictionary: header does not verify");
+    return Fail(ErrorCode::kCorrupt,
+                "file dictionary: header does not verify: the MAC at offset 72 is not that of bytes 0 to 71");
   }
   return header;
 }

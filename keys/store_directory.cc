@@ -55,6 +55,13 @@ Result<std::optional<uint64_t>> FileSizeAt(int dir_fd, const char* name) {
   return static_cast<uint64_t>(attributes.st_size);
 }
 
+Status CheckKeyDictionaryThere(const StoreDirectory& directory) {
+  if (TRY(FileSizeAt(directory.store.get(), kKeyDictionaryName))) return {};
+  return Fail(ErrorCode::kStoreIncomplete,
+              fmt::format("{}/{}: {} is missing, and every encrypted file needs it; restore it from a backup",
+                          directory.backing_dir, kStoreDirName, kKeyDictionaryName));
+}
+
 Status CheckStoreComplete(const StoreDirectory& directory) {
   const auto key_bytes = TRY(FileSizeAt(directory.store.get(), kKeyDictionaryName));
   const auto file_bytes = TRY(FileSizeAt(directory.store.get(), kFileDictionaryName));
@@ -71,9 +78,8 @@ Status CheckStoreComplete(const StoreDirectory& directory) {
                             "from a backup",
                             where, kKeyDictionaryName, kFileDictionaryName, *file_bytes));
   }
-  return Fail(ErrorCode::kStoreIncomplete,
-              fmt::format("{}: {} is missing, but its {} says that there was one; restore it from a backup", where,
-                          kFileDictionaryName, kKeyDictionaryName));
+  return Fail(ErrorCode::kStoreIncomplete, fmt::format("{}: {} is missing, but its {} says that there was one", where,
+                                                       kFileDictionaryName, kKeyDictionaryName));
 }
 
 }  // namespace tdefs

@@ -21,6 +21,8 @@ Result<std::string> ResolveBackingDir(const std::string& backing_dir);
 Result<StoreDirectory> OpenStoreDirectory(const std::string& backing_dir);
 // Both dictionaries are there and regular files. kStoreIncomplete says which one is missing and what needs it.
 Status CheckStoreComplete(const StoreDirectory& directory);
+// As far as key.dict goes: for a repair, which can do without file.dict. kStoreIncomplete.
+Status CheckKeyDictionaryThere(const StoreDirectory& directory);
 // The size of a regular file in the directory; nothing if there is none.
 Result<std::optional<uint64_t>> FileSizeAt(int dir_fd, const char* name);
 

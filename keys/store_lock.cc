@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -30,6 +31,13 @@ std::optional<pid_t> ReadHolder(int fd) {
   return pid;
 }
 
+std::unexpected<Error> Busy(int fd, const std::string& backing_dir) {
+  const auto holder = ReadHolder(fd);
+  return Fail(ErrorCode::kStoreBusy,
+              fmt::format("{}: the store is in use by {}", backing_dir,
+                          holder ? fmt::format("process {}", *holder) : "a process that is opening it"));
+}
+
 }  // namespace
 
 Result<StoreLock> StoreLock::Acquire(int store_dir_fd, const std::string& backing_dir) {
@@ -39,11 +47,7 @@ Result<StoreLock> StoreLock::Acquire(int store_dir_fd, const std::string& backin
   lock.l_whence = SEEK_SET;
   if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return StoreLock(std::move(fd));
   if (errno != EAGAIN && errno != EACCES) return FailErrno(errno, "lock the store " + backing_dir);
-  if (auto holder = ReadHolder(fd.get())) {
-    return Fail(ErrorCode::kStoreBusy, fmt::format("{}: the store is in use by process {}", backing_dir, *holder));
-  }
-  return Fail(ErrorCode::kStoreBusy,
-              fmt::format("{}: the store is in use by a process that is opening it", backing_dir));
+  return Busy(fd.get(), backing_dir);
 }
 
 Status StoreLock::RecordHolder() const {
@@ -53,6 +57,25 @@ Status StoreLock::RecordHolder() const {
       [&] { return ::ftruncate(fd_.get(), static_cast<off_t>(text.size())); });
   if (cut != 0) return FailErrno(errno, "truncate the lock file");
   return {};
+}
+
+Status CheckStoreFree(int store_dir_fd, const std::string& backing_dir) {
+  auto fd = OpenAt(store_dir_fd, kLockName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!fd && fd.error().sys_errno == ENOENT) return {};
+  if (!fd) return std::unexpected(std::move(fd).error());
+  struct stat attributes;
+  if (::fstat(fd->get(), &attributes) != 0) return FailErrno(errno, "stat the lock of " + backing_dir);
+  if (!S_ISREG(attributes.st_mode)) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("{}/{}/{}: is not a regular file; it has no content to lose, and a mount makes it",
+                            backing_dir, kStoreDirName, kLockName));
+  }
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(fd->get(), F_OFD_GETLK, &lock) != 0) return FailErrno(errno, "ask for the lock of " + backing_dir);
+  if (lock.l_type == F_UNLCK) return {};
+  return Busy(fd->get(), backing_dir);
 }
 
 }  // namespace tdefs

@@ -27,4 +27,8 @@ class StoreLock {
   UniqueFd fd_;
 };
 
+// For tools that only read a store: kStoreBusy, with its pid, while a process holds the lock; kCorrupt if that is no
+// regular file, which a mount would not take. Takes no lock and writes nothing; a missing lock file is held by nobody.
+Status CheckStoreFree(int store_dir_fd, const std::string& backing_dir);
+
 }  // namespace tdefs

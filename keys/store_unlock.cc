@@ -1,6 +1,7 @@
 #include "keys/store_unlock.h"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <optional>
@@ -43,10 +44,44 @@ Result<OpenedWrap> OpenOwnWrap(MasterKeyProvider& master, const KeyDictionaryHea
                                                 master.Describe(), ListWraps(header)));
 }
 
+bool AreOneFile(const std::string& a, const std::string& b) {
+  if (a == b) return true;
+  struct stat first, second;
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+// A previous key that is the configured one helps nobody: whoever wrote that meant another. Reads no key.
+Status RefuseSameFile(const EncryptionConfig& config) {
+  using Type = MasterKeyConfig::Type;
+  const auto& master = config.master_key;
+  const auto& previous = config.previous_master_key;
+  if (!previous || master->type != Type::kFile || previous->type != Type::kFile) return {};
+  if (!AreOneFile(master->path, previous->path)) return {};
+  return Fail(ErrorCode::kBadConfig,
+              fmt::format("previous-master-key {} equals master-key {}: they are one file, expected the key that was "
+                          "used before",
+                          previous->path, master->path));
+}
+
+// True if both are the same key: then one owns what the other wraps.
+Result<bool> AreOneKey(MasterKeyProvider& master, MasterKeyProvider& previous, const StoreId& store_id) {
+  if (!master.IsSecure() || !previous.IsSecure()) return false;
+  const SecretBytes any = TRY(RandomSecret(kRootKeyBytes));
+  return master.Owns(TRY(previous.WrapRootKey(any, store_id)));
+}
+
 // The previous master key's turn, after `failure` of the configured one.
 Result<OpenedWrap> OpenByPrevious(const MasterKeyConfig& previous, const KeyDictionaryHeader& header,
-                                  const std::string& backing_dir, const Error& failure) {
+                                  const std::string& backing_dir, MasterKeyProvider& configured, const Error& failure) {
   auto master = OpenMasterKey(previous, backing_dir);
+  if (master && TRY(AreOneKey(configured, **master, header.store_id))) {
+    return Fail(
+        ErrorCode::kBadConfig,
+        fmt::format("previous-master-key {} equals master-key {}: they hold the same key, expected the key that "
+                    "was used before; and it does not open this store: {}",
+                    (*master)->Describe(), configured.Describe(), failure.Text()));
+  }
   auto opened = master ? OpenOwnWrap(**master, header) : std::unexpected(std::move(master).error());
   if (opened) return opened;
   return Fail(failure.code,
@@ -55,11 +90,12 @@ Result<OpenedWrap> OpenByPrevious(const MasterKeyConfig& previous, const KeyDict
 
 Result<UnlockedStore> UnlockByConfig(const KeyDictionaryHeader& header, const EncryptionConfig& config,
                                      const std::string& backing_dir) {
+  TRY(RefuseSameFile(config));
   UnlockedStore store;
   store.master = TRY(OpenMasterKey(*config.master_key, backing_dir));
   auto opened = OpenOwnWrap(*store.master, header);
   if (!opened && config.previous_master_key) {
-    opened = OpenByPrevious(*config.previous_master_key, header, backing_dir, opened.error());
+    opened = OpenByPrevious(*config.previous_master_key, header, backing_dir, *store.master, opened.error());
     store.by_previous_master_key = opened.has_value();
   }
   if (!opened) return std::unexpected(std::move(opened).error());
@@ -108,8 +144,8 @@ Result<UnlockedStore> UnlockStore(ByteView key_dictionary, const EncryptionConfi
     // The wrap opened, so the key is right and the bytes are not.
     return Fail(ErrorCode::kCorrupt,
                 fmt::format("key dictionary: its root key opens with master key {}, but its header "
-                            "and payload do not verify: it was changed",
-                            store.master->Describe()));
+                            "and payload (bytes 0 to {}) do not verify: it was changed",
+                            store.master->Describe(), key_dictionary.size() - 1));
   }
   store.dictionary = TRY(std::move(dictionary));
   return store;

@@ -22,7 +22,8 @@ struct UnlockedStore {
   bool by_previous_master_key = false;        // then `master` has no wrap yet
 };
 
-// kBadKeyFile, kWrongKey (both keys wrong: one error that names both failures), kCorrupt, kUnsupported. Writes nothing.
+// kBadKeyFile, kWrongKey (both keys wrong: one error that names both failures), kBadConfig (both are one key),
+// kCorrupt, kUnsupported. Writes nothing.
 Result<UnlockedStore> UnlockStore(ByteView key_dictionary, const EncryptionConfig& config,
                                   const std::string& backing_dir);
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "fs/backing_walk.h"
-#include "tests/unit/keys/temp_store.h"
+#include "tests/unit/fs/check_fixture.h"
 
 namespace tdefs {
 namespace {
@@ -22,75 +22,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
-using Access = KeyManager::Access;
-
-// "kind path" of each finding.
-struct Checked {
-  CheckReport report;
-  std::vector<std::string> findings;
-  std::vector<std::string> messages;
-};
-
-class CheckTest : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(KeyManager::InitStore(store_.backing(), config_));
-    Reopen(Access::kMount);
-  }
-
-  void Reopen(Access access) {
-    keys_.reset();
-    auto keys = KeyManager::Open(store_.backing(), config_, 1000, access);
-    ASSERT_TRUE(keys) << keys.error().Text();
-    keys_ = std::move(*keys);
-  }
-  void CloseInOrder() { ASSERT_TRUE(keys_->Close()); }
-
-  std::string Path(const std::string& path) { return store_.backing() + path; }
-  void MakeFile(const std::string& path, std::string_view content = "content") {
-    std::filesystem::create_directories(std::filesystem::path(Path(path)).parent_path());
-    WriteTextFile(Path(path), content, 0644);
-  }
-  void SetTag(const std::string& path, const FileRecord& record) {
-    const Tag tag = *keys_->tags().Encode(record);
-    ASSERT_EQ(::setxattr(Path(path).c_str(), kTagXattrName, tag.data(), tag.size(), 0), 0);
-  }
-  void SetEntry(const std::string& path, const FileRecord& record) {
-    DirId dir = FileTree::kRoot;
-    const std::filesystem::path names(path.substr(1));
-    for (const auto& name : names.parent_path()) dir = keys_->files().Enter(dir, name.native());
-    ASSERT_TRUE(keys_->files().Insert(dir, names.filename().native(), record));
-  }
-  // A file as a mount leaves it.
-  FileRecord MakeGoodFile(const std::string& path) {
-    MakeFile(path);
-    const FileRecord record = *keys_->NewRecord();
-    SetTag(path, record);
-    SetEntry(path, record);
-    return record;
-  }
-
-  // Checks after an orderly end, or after a kill.
-  Checked Check(bool orderly = true) {
-    if (orderly) CloseInOrder();
-    Reopen(Access::kReadOnly);
-    const auto before = Snapshot(store_.backing());
-    Checked checked;
-    auto report = CheckStore(*keys_, store_.backing(), [&](const Finding& finding) {
-      checked.findings.push_back(std::string(FindingName(finding.kind)) + " " + finding.path);
-      checked.messages.push_back(finding.message);
-    });
-    EXPECT_TRUE(report) << report.error().Text();
-    if (report) checked.report = *report;
-    EXPECT_EQ(checked.report.clean, orderly);
-    EXPECT_EQ(Snapshot(store_.backing()), before) << "a check writes nothing";
-    return checked;
-  }
-
-  TempStore store_;
-  EncryptionConfig config_ = store_.WithKey("a");
-  std::unique_ptr<KeyManager> keys_;
-};
 
 TEST_F(CheckTest, AnEmptyStoreIsGood) {
   const Checked checked = Check();
@@ -123,6 +54,35 @@ TEST_F(CheckTest, HardLinksAreGood) {
   const Checked checked = Check();
   EXPECT_THAT(checked.findings, IsEmpty());
   EXPECT_EQ(checked.report.good, 2U);
+}
+
+TEST_F(CheckTest, HardLinksWithEntriesOfTheirOwnAreFound) {
+  const FileRecord record = MakeGoodFile("/one");
+  ASSERT_EQ(::link(Path("/one").c_str(), Path("/two").c_str()), 0);
+  SetEntry("/two", record);
+  const Checked checked = Check();
+  EXPECT_THAT(checked.findings, ElementsAre("names-differ /two"));
+  EXPECT_EQ(checked.report.findings, 1U);
+}
+
+TEST_F(CheckTest, AHardLinkThatBecameACopyIsFound) {
+  const FileRecord record = MakeGoodFile("/one");
+  ASSERT_TRUE(keys_->files().Link(FileTree::kRoot, "two", *keys_->files().FindRecord("/one")));
+  MakeFile("/two");
+  SetTag("/two", record);
+  EXPECT_THAT(Check().findings, ElementsAre("link-lost /two"));
+}
+
+TEST_F(CheckTest, ATornTailIsNoDefect) {
+  MakeGoodFile("/file");
+  CloseInOrder();
+  const std::string log = ReadTextFile(store_.FileDictPath());
+  WriteTextFile(store_.FileDictPath(), log + std::string("\0\0\0\x20\0", 5));
+  const Checked checked = Check(false);
+  EXPECT_THAT(checked.findings, ElementsAre("torn-tail .tdefs/file.dict"));
+  EXPECT_THAT(checked.messages[0],
+              HasSubstr("5 bytes of an unfinished record at offset " + std::to_string(log.size())));
+  EXPECT_EQ(checked.report.findings, 0U);
 }
 
 TEST_F(CheckTest, AnEmptyFileNeedsNothing) {

@@ -47,14 +47,14 @@ TEST_F(LogFormatTest, OtherMagicIsNamed) {
   const Bytes elf = {std::byte{0x7f}, std::byte{'E'}, std::byte{'L'}, std::byte{'F'}};
   const Error error = Refused(elf);
   EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-  EXPECT_EQ(error.message, "not a file dictionary (magic 7f454c46)");
+  EXPECT_EQ(error.message, "not a file dictionary (magic 7f454c46 at offset 0, expected 74646566732e6664)");
 }
 
 TEST_F(LogFormatTest, UnknownVersionAndFeatureBitsAreUnsupportedAndNamed) {
   header_[11] = std::byte{255};
   Error error = Refused(header_);
   EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-  EXPECT_NE(error.message.find("format 255, this build reads 1"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("format 255 at offset 8, this build reads 1"), std::string::npos) << error.message;
   header_[11] = std::byte{1};
   header_[15] = std::byte{4};
   error = Refused(header_);
@@ -73,12 +73,13 @@ TEST_F(LogFormatTest, OneFlippedBitAnywhereIsRefused) {
 
 TEST_F(LogFormatTest, AnotherKeyDoesNotVerify) {
   key_[0] ^= std::byte{1};
-  EXPECT_EQ(Refused(header_).message, "file dictionary: header does not verify");
+  EXPECT_EQ(Refused(header_).message,
+            "file dictionary: header does not verify: the MAC at offset 72 is not that of bytes 0 to 71");
 }
 
 TEST_F(LogFormatTest, AnotherStoreIsNamed) {
   const Bytes other = LogBuilder(StoreId{std::byte{0x99}}).bytes();
-  EXPECT_NE(Refused(other).message.find("store id is 99"), std::string::npos);
+  EXPECT_NE(Refused(other).message.find("store id at offset 16 is 99"), std::string::npos);
 }
 
 TEST_F(LogFormatTest, RecordVerifiesOnlyInItsOwnGenerationAndStore) {

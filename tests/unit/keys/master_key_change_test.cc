@@ -94,6 +94,26 @@ TEST_F(MasterKeyChangeTest, ThePreviousKeyIsNotTouchedIfTheNewOneWorks) {
   MountAndClose(config);
 }
 
+TEST_F(MasterKeyChangeTest, APreviousKeyThatEqualsTheMasterKeyIsRefused) {
+  Init(store_.WithKey("a"));
+  const std::string before = ReadTextFile(store_.KeyDictPath());
+  const Error same_path = MountError(store_.WithKeys("a", "a"));
+  EXPECT_EQ(same_path.code, ErrorCode::kBadConfig);
+  EXPECT_THAT(same_path.message, HasSubstr("previous-master-key " + store_.KeyFile("a") + " equals master-key"));
+
+  EncryptionConfig linked = store_.WithKeys("a", "b");
+  ASSERT_EQ(::unlink(store_.KeyFile("b").c_str()), 0);
+  ASSERT_EQ(::link(store_.KeyFile("a").c_str(), linked.previous_master_key->path.c_str()), 0);
+  EXPECT_EQ(MountError(linked).code, ErrorCode::kBadConfig) << "one file under two names";
+
+  EncryptionConfig copied = store_.WithKeys("c", "d");
+  WriteTextFile(copied.previous_master_key->path, ReadTextFile(copied.master_key->path));
+  const Error same_key = MountError(copied);
+  EXPECT_EQ(same_key.code, ErrorCode::kBadConfig) << "a copy, and it opens nothing";
+  EXPECT_THAT(same_key.message, HasSubstr("they hold the same key"));
+  EXPECT_EQ(ReadTextFile(store_.KeyDictPath()), before);
+}
+
 TEST_F(MasterKeyChangeTest, OtherWrapsStay) {
   Init(store_.WithKey("a"));
   store_.EditKeyDictionary("a", [](KeyDictionary& dictionary) {

@@ -97,6 +97,28 @@ TEST_F(StoreLockTest, AcquiringChangesNothingInTheFile) {
   EXPECT_EQ(Snapshot(dir_.path()), before);
 }
 
+TEST_F(StoreLockTest, AReaderAsksWithoutTakingOrWriting) {
+  auto free = [&] { return CheckStoreFree(dir_fd_.get(), "/backing"); };
+  EXPECT_TRUE(free()) << "a missing lock is held by nobody";
+  EXPECT_EQ(::access((dir_ / "lock").c_str(), F_OK), -1) << "and it is not made";
+  {
+    auto lock = Acquire();
+    ASSERT_TRUE(lock);
+    ASSERT_TRUE(lock->RecordHolder());
+    const Status asked = free();
+    ASSERT_FALSE(asked);
+    EXPECT_EQ(asked.error().code, ErrorCode::kStoreBusy);
+    EXPECT_THAT(asked.error().message, HasSubstr(fmt::format("in use by process {}", ::getpid())));
+  }
+  EXPECT_TRUE(free());
+  EXPECT_TRUE(Acquire()) << "asking took nothing";
+  ASSERT_EQ(::unlink((dir_ / "lock").c_str()), 0);
+  ASSERT_EQ(::mkdir((dir_ / "lock").c_str(), 0700), 0);
+  const Status directory = free();
+  ASSERT_FALSE(directory);
+  EXPECT_EQ(directory.error().code, ErrorCode::kCorrupt);
+}
+
 TEST_F(StoreLockTest, WhatIsNoFileIsRefused) {
   ASSERT_EQ(::mkdir((dir_ / "lock").c_str(), 0700), 0);
   EXPECT_FALSE(Acquire());
