@@ -87,7 +87,7 @@ Result<Entry> Volume::Link(NodeId id, NodeId new_parent, const char* new_name) {
     return ::linkat(AT_FDCWD, MagicLink(target->get()).c_str(), descriptor->get(), new_name, AT_SYMLINK_FOLLOW);
   });
   if (linked != 0) return FailErrno();
-  inode->removed = false;
+  if (inode->removed.exchange(false)) table_->UnpinDescriptor(*inode);  // an unnamed file got a name
   if (inode->IsRegular()) {
     std::lock_guard file_lock(inode->mutex);
     auto record = [&]() -> Result<Sequence> {
