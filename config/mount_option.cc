@@ -23,7 +23,7 @@ bool IsForeign(std::string_view name) {
 }
 
 std::unexpected<Error> Refuse(std::string_view option, const std::string& what) {
-  return Fail(ErrorCode::kBadConfig, fmt::format("mount option `{}`: {}", option, what));
+  return Fail(ErrorCode::kBadConfig, fmt::format("mount option `{}`: {}", OneLine(option), what));
 }
 
 std::vector<std::string_view> KnownNames() {
@@ -104,6 +104,9 @@ std::vector<std::string> SplitMountOptions(std::string_view options) {
 }
 
 Status ApplyMountOption(std::string_view option, Config& config) {
+  if (option.size() > kMountOptionBytesMax) {
+    return Refuse(option, fmt::format("it has {} bytes, at most {}", option.size(), kMountOptionBytesMax));
+  }
   const size_t equals = option.find('=');
   std::string name(option.substr(0, equals));
   if (IsForeign(name)) return {};

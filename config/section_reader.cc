@@ -13,16 +13,6 @@
 namespace tdefs {
 namespace {
 
-constexpr size_t kShownBytesMax = 60;
-
-// Text of the file as messages show it: one line, bounded.
-std::string OneLine(std::string_view text) {
-  std::string shown(text.substr(0, kShownBytesMax));
-  std::ranges::replace_if(
-      shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
-  return shown + (text.size() > kShownBytesMax ? "…" : "");
-}
-
 std::string Describe(const TomlNode& node) {
   switch (node.kind) {
     case TomlNode::Kind::kBoolean:
@@ -44,6 +34,14 @@ std::string Describe(const TomlNode& node) {
 }
 
 }  // namespace
+
+std::string OneLine(std::string_view text) {
+  constexpr size_t kShownBytesMax = 60;
+  std::string shown(text.substr(0, kShownBytesMax));
+  std::ranges::replace_if(
+      shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  return shown + (text.size() > kShownBytesMax ? "…" : "");
+}
 
 std::string PathDefect(std::string_view path) {
   if (path.empty()) return "it is empty";

@@ -25,6 +25,8 @@ inline constexpr size_t kControlAnswerLineBytesMax = 4 << 20;
 inline constexpr int kControlTimeoutMs = 10'000;        // for the whole request line, and for each write of the answer
 inline constexpr int kControlAnswerTimeoutMs = 60'000;  // the client's patience between two lines of the answer
 inline constexpr int kControlClientsMax = 4;            // served at a time; others wait for their turn
+inline constexpr int kControlBusyTimeoutMs = 200;       // for the request line while others wait
+inline constexpr int kControlLongAnswersMax = 3;        // at a time, so that a slow reader never takes the last thread
 
 // Serves in threads of its own until destroyed. Everything in the Subject must outlive it. A socket that a dead daemon
 // left behind is replaced, so the caller must hold the store's lock.

@@ -41,7 +41,16 @@ class SignalsBlocked {
 
 Status ControlReply::Send(std::string_view line) {
   pending_.append(line).push_back('\n');
-  return pending_.size() < kReplyChunkBytes ? Status() : Flush();
+  if (pending_.size() < kReplyChunkBytes) return {};
+  if (!is_long_) {
+    is_long_ = true;
+    if (++long_answers_ > kControlLongAnswersMax) {
+      pending_.clear();
+      return Fail(ErrorCode::kLimit, fmt::format("control socket: {} long answers are being read already, at most {}",
+                                                 kControlLongAnswersMax, kControlLongAnswersMax));
+    }
+  }
+  return Flush();
 }
 
 Status ControlReply::Flush() {
@@ -90,16 +99,30 @@ void ControlListener::Run() {
   }
 }
 
+bool ControlListener::OthersWait() const {
+  pollfd waiting{listening_.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+Result<std::optional<std::string>> ControlListener::ReadRequest(LineStream& stream) const {
+  constexpr std::chrono::milliseconds kStep{kControlBusyTimeoutMs};
+  for (auto left = kTimeout; left > kStep; left -= kStep) {
+    auto request = stream.Read(kControlRequestBytesMax, kStep);
+    if (request || request.error().sys_errno != ETIMEDOUT || OthersWait()) return request;
+  }
+  return stream.Read(kControlRequestBytesMax, kStep);
+}
+
 void ControlListener::Serve(int client_fd) {
   LineStream stream(client_fd, stop_.get());
-  ControlReply reply(stream);
+  ControlReply reply(stream, long_answers_);
   if (!IsPeerAllowed(client_fd)) {
     const Error refusal{ErrorCode::kSystem, EACCES, "control socket: only root and the owner of the mount may ask"};
     (void)reply.Send(EncodeJson(ErrorJson(refusal)));
     (void)reply.Flush();
     return;
   }
-  Result<std::optional<std::string>> request = stream.Read(kControlRequestBytesMax, kTimeout);
+  Result<std::optional<std::string>> request = ReadRequest(stream);
   if (!request) {
     (void)reply.Send(EncodeJson(ErrorJson(request.error())));
   } else if (*request) {

@@ -56,6 +56,7 @@ Result<Entry> Volume::EntryOf(Inode& dir, int dir_fd, const char* name) {
 Result<Entry> Volume::LookupSelf(NodeId id) {
   auto known = table_->Get(id);
   if (!known) return Revive(id);
+  if ((*known)->removed) return FailErrno(ESTALE);  // as of a forgotten one; it stays what it is for who has it open
   auto descriptor = TRY(table_->Descriptor(**known));
   const struct statx attributes = TRY(InodeTable::Stat(descriptor->get(), ""));
   InodePtr same = TRY(table_->Enter(descriptor->get(), "", attributes, true, [](Inode&) {}));

@@ -83,11 +83,13 @@ Result<Entry> Volume::Link(NodeId id, NodeId new_parent, const char* new_name) {
   auto target = TRY(table_->Descriptor(*inode));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
+  if (!dir->IsDirectory()) return FailErrno(ENOTDIR);
+  if (inode->IsRegular()) TRY(keys_.files().CheckLink(*dir->directory, new_name));
   const int linked = Point<"name.link", CallKind::kName>().Run([&] {
     return ::linkat(AT_FDCWD, MagicLink(target->get()).c_str(), descriptor->get(), new_name, AT_SYMLINK_FOLLOW);
   });
   if (linked != 0) return FailErrno();
-  inode->removed = false;
+  if (inode->removed.exchange(false)) table_->UnpinDescriptor(*inode);  // an unnamed file got a name
   if (inode->IsRegular()) {
     std::lock_guard file_lock(inode->mutex);
     auto record = [&]() -> Result<Sequence> {
@@ -176,10 +178,13 @@ Status Volume::Rename(NodeId from_parent, const char* from, NodeId to_parent, co
   if ((flags & RENAME_WHITEOUT) != 0) return FailErrno(EINVAL);
   InodePtr from_dir = TRY(table_->Get(from_parent));
   InodePtr to_dir = TRY(table_->Get(to_parent));
+  if (!from_dir->IsDirectory() || !to_dir->IsDirectory()) return FailErrno(ENOTDIR);
   auto from_fd = TRY(table_->Descriptor(*from_dir));
   auto to_fd = TRY(table_->Descriptor(*to_dir));
   NamesLock lock(*from_dir, *to_dir);
   const struct statx source = TRY(InodeTable::Stat(from_fd->get(), from));
+  TRY((flags & RENAME_EXCHANGE) != 0 ? keys_.files().CheckExchange(*from_dir->directory, from, *to_dir->directory, to)
+                                     : keys_.files().CheckRename(*from_dir->directory, from, *to_dir->directory, to));
   InodePtr victim;
   if ((flags & RENAME_EXCHANGE) == 0) {
     auto target = InodeTable::Stat(to_fd->get(), to);

@@ -103,7 +103,8 @@ void Volume::HealName(Inode& dir, const char* name, Inode& inode, std::optional<
       known_is_right ? files.Link(*dir.directory, name, *inode.record) : files.Insert(*dir.directory, name, tag);
   if (!change) {
     Log(LogLevel::kError, "file dictionary: healing failed: {}", change.error().Text());
-    keys_.RequireHealing();  // the walk that met this name must not count as complete
+    // The walk that met this name must not count as complete, unless another one would meet the same.
+    if (change.error().Errno() != ENAMETOOLONG) keys_.RequireHealing();
     return;
   }
   SetRecord(inode, change->record);

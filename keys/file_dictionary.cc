@@ -14,13 +14,6 @@ Result<FileDictionary::Impl::Target> FileDictionary::Impl::Look(DirId dir, std::
   return Target{.path = tree.PathOf(dir, name), .holds = tree.Holds(dir, name)};
 }
 
-// A path that is to be written to the log. What was never recorded (a directory without files) may lie deeper.
-Status FileDictionary::Impl::CheckLoggable(const Target& target) {
-  if (!target.path || target.path->size() <= kLogPathBytesMax) return {};
-  return FailErrno(ENAMETOOLONG,
-                   fmt::format("file dictionary: path of {} bytes, at most {}", target.path->size(), kLogPathBytesMax));
-}
-
 Result<Sequence> FileDictionary::Impl::Append(const LogChange& change) {
   if (!log) return FailErrno(EROFS, "file dictionary: opened read-only");
   ByteWriter body;
@@ -67,6 +60,7 @@ Result<FileDictionary::Change> FileDictionary::Impl::Insert(DirId dir, std::stri
   TRY(CheckLoggable(target));
   Change change;
   if (target.path) change.sequence = TRY(Append({.kind = Kind::kInsert, .path = *target.path, .record = record}));
+  NotePath(target);
   {
     std::unique_lock lock(tree_mutex);
     change.record = tree.Insert(dir, name, record);
@@ -99,6 +93,7 @@ Result<FileDictionary::Change> FileDictionary::Impl::Link(DirId dir, std::string
   } else {
     return FailErrno(ENAMETOOLONG, "file dictionary: path of the file to link is too long");
   }
+  NotePath(target);
   {
     std::unique_lock lock(tree_mutex);
     tree.Link(dir, name, existing);
@@ -156,6 +151,7 @@ Result<Sequence> FileDictionary::Impl::Rename(DirId from_dir, std::string_view f
     TRY(CheckLoggable(source));
     TRY(CheckLoggable(target));
     sequence = TRY(Append({.kind = Kind::kRename, .path = *source.path, .to = *target.path}));
+    NoteMove(source, target);
   }
   {
     std::unique_lock lock(tree_mutex);
@@ -175,6 +171,8 @@ Result<Sequence> FileDictionary::Impl::Exchange(DirId a_dir, std::string_view a,
     TRY(CheckLoggable(first));
     TRY(CheckLoggable(second));
     sequence = TRY(Append({.kind = Kind::kExchange, .path = *first.path, .to = *second.path}));
+    NoteMove(first, second);
+    NoteMove(second, first);
   }
   {
     std::unique_lock lock(tree_mutex);

@@ -93,6 +93,13 @@ class FileDictionary {
   Result<Sequence> Rename(DirId from_dir, std::string_view from, DirId to_dir, std::string_view to);
   Result<Sequence> Exchange(DirId a_dir, std::string_view a, DirId b_dir, std::string_view b);
 
+  // Whether the log could hold the paths that a link, rename or exchange would make, asked before the backing directory
+  // is changed: ENAMETOOLONG where one of them, or of anything below a directory that moves, would be too long. A name
+  // below that changes at the same moment is not seen.
+  Status CheckLink(DirId dir, std::string_view name) const;
+  Status CheckRename(DirId from_dir, std::string_view from, DirId to_dir, std::string_view to);
+  Status CheckExchange(DirId a_dir, std::string_view a, DirId b_dir, std::string_view b);
+
   // Returns once everything up to `sequence` is durable; one fdatasync serves all who wait (R4). After a failed
   // fdatasync the log is rewritten by compaction before anything counts as durable again (a retried fsync proves
   // nothing, R7); that failing too is the error.

@@ -42,6 +42,16 @@ struct FileDictionary::Impl {
   };
   Result<Target> Look(DirId dir, std::string_view name) const;
   static Status CheckLoggable(const Target& target);
+  // Whether what stands at `from` could stand at `to`, with all that is below it.
+  Status CheckMove(const Target& from, const Target& to);
+  // Keep the bound of all paths, at a new name and at a move. Require: append_mutex.
+  void NotePath(const Target& target);
+  void NoteMove(const Target& from, const Target& to);
+  // Of all paths, and of those below `top`, with it.
+  struct LongestPaths {
+    size_t all_bytes = 0, below_bytes = 0;
+  };
+  LongestPaths FindLongestPaths(std::string_view top);
   // Writes one change to the log. Requires: append_mutex.
   Result<Sequence> Append(const LogChange& change);
   // After a change was applied: is it time for a compaction? Requires: append_mutex.
@@ -83,6 +93,7 @@ struct FileDictionary::Impl {
   uint64_t retry_dead = 0;                     // after a failed compaction: not again before so many dead changes
   std::optional<std::vector<Bytes>> catch_up;  // while a compaction runs: changes that its snapshot does not have
   uint64_t changes_before_catch_up = 0;        // log_changes when it began
+  size_t longest_path_bytes = 0;               // no path of the tree is longer; perhaps none is so long
   std::atomic<Sequence> last = 0;
 
   mutable std::shared_mutex tree_mutex;

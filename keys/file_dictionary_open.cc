@@ -102,6 +102,7 @@ Status FileDictionary::Impl::Load() {
     log_changes = replay.changes();
     clean = replay.clean();
     report.unknown_names = replay.unknown_names();
+    longest_path_bytes = replay.longest_path_bytes();
   }
   report.records = reader.records();
   report.torn_bytes = reader.torn_bytes();

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace tdefs {
 
 LogReplay::LogReplay(FileTree& tree) : tree_(tree), directories_{FileTree::kRoot} {}
@@ -58,6 +60,7 @@ Status LogReplay::Apply(ByteView body) {
       TRY(ApplyListing(change));
     } else {
       listing_ = false;
+      NoteLength(change);
       ApplyChange(change);
       ++changes_;
     }
@@ -76,8 +79,11 @@ Status LogReplay::ApplyListing(const LogChange& change) {
   if (tree_.Find(dir, change.path) || tree_.FindDir(dir, change.path)) {
     return Fail(ErrorCode::kCorrupt, "malformed change: a name is listed twice");
   }
+  const size_t path_bytes = directory_bytes_[change.directory] + 1 + change.path.size();
+  longest_path_bytes_ = std::max(longest_path_bytes_, path_bytes);
   switch (change.kind) {
     case LogChangeKind::kDirectory:
+      directory_bytes_.push_back(path_bytes);
       directories_.push_back(tree_.Enter(dir, change.path));
       return {};
     case LogChangeKind::kSharedFile:
@@ -96,6 +102,17 @@ Status LogReplay::ApplyListing(const LogChange& change) {
   }
   ++changes_;
   return {};
+}
+
+// What a move adds to the length of one path it may add to the longest.
+void LogReplay::NoteLength(const LogChange& change) {
+  const size_t path = change.path.size(), to = change.to.size();
+  if (change.kind == LogChangeKind::kRename || change.kind == LogChangeKind::kExchange) {
+    longest_path_bytes_ +=
+        change.kind == LogChangeKind::kRename ? std::max(to, path) - path : std::max(to, path) - std::min(to, path);
+  } else if (change.kind == LogChangeKind::kInsert || change.kind == LogChangeKind::kLink) {
+    longest_path_bytes_ = std::max({longest_path_bytes_, change.kind == LogChangeKind::kLink ? to : path});
+  }
 }
 
 void LogReplay::ApplyLink(const LogChange& change) {

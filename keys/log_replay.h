@@ -25,6 +25,7 @@ class LogReplay {
 
   uint64_t changes() const { return changes_; }              // without clean marks and directories of a listing
   uint64_t unknown_names() const { return unknown_names_; }  // removed, linked or updated, but not there: ignored
+  size_t longest_path_bytes() const { return longest_path_bytes_; }  // no path of the tree is longer
   // Set if the last change is a clean mark: whether healing was complete.
   std::optional<bool> clean() const { return clean_; }
 
@@ -43,11 +44,15 @@ class LogReplay {
 
   FileTree& tree_;
   bool listing_ = true;  // until the first change that is not part of one
+  void NoteLength(const LogChange& change);
+
   std::vector<DirId> directories_;
+  std::vector<size_t> directory_bytes_ = {0};  // of their paths, without a final slash
   std::vector<RecordId> shared_;
   std::optional<DirId> entered_;  // the directory of the last insert: most inserts follow one of the same directory
   std::string entered_path_;
   uint64_t changes_ = 0, unknown_names_ = 0;
+  size_t longest_path_bytes_ = 0;
   std::optional<bool> clean_;
 };
 

@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const std::string& option : tdefs::SplitMountOptions(text)) {
     const tdefs::Status status = tdefs::ApplyMountOption(option, applied);
     if (!status && status.error().code != tdefs::ErrorCode::kBadConfig) std::abort();
+    if (!status && status.error().message.find('\n') != std::string::npos) std::abort();
   }
   return 0;
 }

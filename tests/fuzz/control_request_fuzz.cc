@@ -13,6 +13,7 @@
 #include "keys/file_tree.h"
 #include "keys/key_file.h"
 #include "tests/fuzz/directory.h"
+#include "tests/fuzz/must.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
@@ -23,10 +24,6 @@ using namespace std::chrono_literals;
 
 constexpr size_t kInputBytesMax = kControlRequestBytesMax + 100;  // a socket's buffer takes it without a reader
 constexpr std::chrono::milliseconds kPatience = 20s;
-
-void Must(bool holds) {
-  if (!holds) std::abort();
-}
 
 // A store with a file in a directory and one whose name is not UTF-8.
 class Store {
@@ -94,7 +91,8 @@ void Ask(const ControlServer::Subject& subject, std::string_view input) {
   Must((request && *request) == (newline <= kControlRequestBytesMax));
   if (!request || !*request) return;
   Must(**request == input.substr(0, newline));
-  ControlReply reply(server);
+  std::atomic<int> long_answers = 0;
+  ControlReply reply(server, long_answers);
   AnswerControl(subject, std::chrono::steady_clock::now(), **request, reply);
   Must(reply.Flush().has_value());
   server_fd.Reset();

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "crypto/zero_units.h"
 #include "fs/open_file.h"
+#include "tests/fuzz/must.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
@@ -21,10 +22,6 @@ namespace {
 constexpr uint64_t kOffsetMax = 3 * 4096 + 100;
 constexpr uint64_t kLengthMax = 6000;
 constexpr size_t kOperationsMax = 100;
-
-void Must(bool holds) {
-  if (!holds) std::abort();
-}
 
 // On a real filesystem: the one in memory cannot zero ranges.
 UniqueFd NewFile() {

@@ -78,6 +78,20 @@ TEST(MountOptionTest, GenericOptionsAreIgnored) {
   }
 }
 
+TEST(MountOptionTest, LongOptionsAreRefusedInOneShortLine) {
+  Config config;
+  const std::string longest = "x-" + std::string(kMountOptionBytesMax - 2, 'a');
+  EXPECT_TRUE(ApplyMountOption(longest, config));
+  const Status refused = ApplyMountOption(longest + "a", config);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kBadConfig);
+  EXPECT_TRUE(refused.error().message.ends_with("it has 8193 bytes, at most 8192")) << refused.error().message;
+  EXPECT_LT(refused.error().message.size(), 200u);
+  const Status broken = ApplyMountOption("two\nlines", config);
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().message.find('\n'), std::string::npos);
+}
+
 TEST(MountOptionTest, UnknownOptionsAreRefusedWithASuggestion) {
   EXPECT_EQ(Refusal("thread=4"), "mount option `thread=4`: unknown; did you mean `threads`?");
   EXPECT_EQ(Refusal("keyfile=/k"), "mount option `keyfile=/k`: unknown; did you mean `key-file`?");

@@ -173,18 +173,59 @@ TEST_F(ControlTest, StopsAtOnceWhileClientsHang) {
 TEST_F(ControlTest, ManyClientsAreServedInTurn) {
   ListenEcho();
   std::vector<UniqueFd> sockets;
-  for (int i = 0; i < 3 * kControlClientsMax; ++i) sockets.push_back(Connect());
-  for (size_t i = sockets.size(); i-- > 0;) {  // the last first: those before it send nothing yet
-    if (i >= static_cast<size_t>(kControlClientsMax)) continue;
+  for (int i = 0; i < 3 * kControlClientsMax; ++i) {
+    sockets.push_back(Connect());
+    ASSERT_TRUE(LineStream(sockets.back().get(), -1).Write("x\n", kPatience));
+  }
+  for (size_t i = sockets.size(); i-- > 0;) {  // the last first: the answers of the others wait for their readers
     LineStream stream(sockets[i].get(), -1);
-    ASSERT_TRUE(stream.Write("x\n", kPatience));
     EXPECT_EQ(stream.Read(100, kPatience).value(), "x");
   }
-  for (size_t i = kControlClientsMax; i < sockets.size(); ++i) {
-    LineStream stream(sockets[i].get(), -1);
-    ASSERT_TRUE(stream.Write("x\n", kPatience));
-    EXPECT_EQ(stream.Read(100, kPatience).value(), "x");
+}
+
+TEST_F(ControlTest, ClientsThatDawdleMakeRoomForOthers) {
+  ListenEcho();
+  // If each of them were given kControlTimeoutMs, the next would lose its own patience.
+  std::vector<UniqueFd> sockets;
+  while (sockets.size() < 10 * kControlClientsMax) {
+    sockets.push_back(Connect());
+    const std::string_view said = sockets.size() % 2 == 0 ? "half a li" : "";
+    ASSERT_TRUE(LineStream(sockets.back().get(), -1).Write(said, kPatience));
   }
+  const Status status = Ask("x");
+  ASSERT_TRUE(status) << status.error().Text();
+  EXPECT_EQ(lines_, std::vector<std::string>{"x"});
+}
+
+TEST_F(ControlTest, SlowReadersDoNotTakeTheLastThread) {
+  std::mutex mutex;
+  std::condition_variable entered;
+  int busy = 0;
+  Listen([&](std::string_view request, ControlReply& reply) {
+    Status sent = reply.Send(request == "long" ? std::string(1 << 16, 'x') : std::string(request));
+    if (!sent) return (void)reply.Send(EncodeJson(ErrorJson(sent.error())));
+    if (request != "long") return;
+    {
+      const std::lock_guard lock(mutex);
+      ++busy;
+    }
+    entered.notify_one();
+    while (reply.Send(std::string(1 << 16, 'x'))) {
+    }
+  });
+  std::vector<UniqueFd> deaf;
+  while (deaf.size() < kControlLongAnswersMax) {
+    deaf.push_back(Connect());
+    ASSERT_TRUE(LineStream(deaf.back().get(), -1).Write("long\n", kPatience));
+  }
+  {
+    std::unique_lock lock(mutex);
+    entered.wait(lock, [&] { return busy == kControlLongAnswersMax; });
+  }
+  const Status refused = Ask("long");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kLimit);
+  EXPECT_TRUE(Ask("short"));
 }
 
 TEST_F(ControlTest, AnswersThatAreNoneAreErrors) {

@@ -18,6 +18,7 @@ int key_dictionary_fuzz(const uint8_t* data, size_t size);
 int key_file_fuzz(const uint8_t* data, size_t size);
 int open_file_fuzz(const uint8_t* data, size_t size);
 int tag_fuzz(const uint8_t* data, size_t size);
+int volume_fuzz(const uint8_t* data, size_t size);
 }
 
 namespace tdefs {
@@ -33,11 +34,12 @@ struct Target {
 constexpr Target kTargets[] = {
     {"config", config_fuzz, 6, SIZE_MAX},
     {"control_request", control_request_fuzz, 20, 16},
-    {"file_dictionary", file_dictionary_fuzz, 19, 8},
+    {"file_dictionary", file_dictionary_fuzz, 30, 24},
     {"key_dictionary", key_dictionary_fuzz, 18, 64},
     {"key_file", key_file_fuzz, 13, 64},
     {"open_file", open_file_fuzz, 9, 16},
     {"tag", tag_fuzz, 8, 64},
+    {"volume", volume_fuzz, 18, 7},
 };
 
 class CorpusTest : public ::testing::TestWithParam<Target> {

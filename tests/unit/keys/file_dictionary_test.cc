@@ -152,6 +152,53 @@ TEST_F(FileDictionaryTest, TreesDeeperThanTheLongestPathSurviveACompaction) {
   EXPECT_EQ(Content(*dictionary), content);
 }
 
+// A move is refused beforehand if a path below would not fit a record. (Such moves once left files behind that could be
+// neither removed nor healed.)
+TEST_F(FileDictionaryTest, AMoveThatMakesPathsTooLongIsRefused) {
+  const auto errno_of = [](const Status& status) { return status ? 0 : status.error().Errno(); };
+  const std::string name(250, 'd'), other(200, 's');
+  std::string path = "/" + name;
+  while (path.size() + 1 + name.size() <= kLogPathBytesMax) path += "/" + name;
+  ASSERT_GT(path.size() + other.size(), kLogPathBytesMax);
+  {
+    auto dictionary = store_.Open();
+    ASSERT_TRUE(InsertPath(*dictionary, path, TestRecord(1)));
+    ASSERT_TRUE(InsertPath(*dictionary, "/" + other + "/" + name, TestRecord(2)));
+  }
+  for (const bool listed : {false, true}) {  // the bound of all paths comes from the log's changes or from a listing
+    auto dictionary = store_.Open();
+    const DirId dir = dictionary->Enter(kRoot, other);
+    EXPECT_EQ(errno_of(dictionary->CheckRename(kRoot, name, kRoot, name + "12345")), 0);
+    EXPECT_EQ(errno_of(dictionary->CheckRename(kRoot, name, dir, "b" + name)), ENAMETOOLONG);
+    EXPECT_EQ(errno_of(dictionary->CheckExchange(kRoot, name, dir, name)), ENAMETOOLONG);
+    EXPECT_EQ(errno_of(dictionary->CheckExchange(dir, name, kRoot, name)), ENAMETOOLONG);
+    EXPECT_EQ(errno_of(dictionary->CheckRename(kRoot, other, kRoot, other + name.substr(200))), 0);
+    dictionary->Leave(dir);
+    ASSERT_TRUE(listed || dictionary->Compact());
+  }
+}
+
+TEST_F(FileDictionaryTest, MovesToAndFroNeverUseTheRoomUp) {
+  auto dictionary = store_.Open();
+  ASSERT_TRUE(InsertPath(*dictionary, "/a/x", TestRecord(1)));
+  const std::string longer(255, 'a');
+  for (size_t grown = 0; grown < 2 * kLogPathBytesMax; grown += longer.size()) {
+    ASSERT_TRUE(dictionary->CheckRename(kRoot, "a", kRoot, longer)) << grown;
+    ASSERT_TRUE(dictionary->Rename(kRoot, "a", kRoot, longer));
+    ASSERT_TRUE(dictionary->Rename(kRoot, longer, kRoot, "a"));
+  }
+}
+
+TEST_F(FileDictionaryTest, ALinkBelowTheLongestPathIsRefused) {
+  auto dictionary = store_.Open();
+  DirId dir = kRoot;
+  for (int i = 0; i < 130; ++i) dir = dictionary->Enter(dir, std::string(250, 'd'));
+  const Status refused = dictionary->CheckLink(dir, "x");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().Errno(), ENAMETOOLONG);
+  EXPECT_TRUE(dictionary->CheckLink(kRoot, "x"));
+}
+
 TEST_F(FileDictionaryTest, CleanMarkIsTheLastRecordOrNothing) {
   for (const bool healed : {true, false}) {
     {
