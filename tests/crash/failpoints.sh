@@ -64,9 +64,9 @@ fresh_store() {
 under_the_workload() {  # ARMED
   local status rotation
   if ! mount_armed "$1"; then detach; return 0; fi
-  { for _ in 1 2 3 4; do "$tdefs" keys rotate "$mountpoint" || break; done; } >/dev/null 2>&1 &
+  { for _ in 1 2 3 4 5; do "$tdefs" keys rotate "$mountpoint" || break; done; } >/dev/null 2>&1 &
   rotation=$!
-  output=$("$workload" run --dir "$mountpoint/w" --oracle "$oracle" --seed $((seed + round)) --ops 1500 2>&1)
+  output=$(run_workload $((seed + round)) --ops 1500)
   status=$?
   wait $rotation
   case $status in
@@ -214,10 +214,18 @@ recover() {
   return 1
 }
 
+# Random hits to try in turn, at last the first. Keys are saved at the mount, and then while the workload runs.
+hits_of() {  # STIMULUS
+  case $1.$name in
+    under_the_workload.replace.*) echo $((RANDOM % 3 + 2)) 2 1 ;;
+    *) echo $((RANDOM % hits_max + 1)) $((RANDOM % 4 + 1)) 1 ;;
+  esac
+}
+
 # A stimulus with the point armed at a random hit, at the first one if that one never came.
 run_stimulus() {  # STIMULUS
   local hit
-  for hit in $((RANDOM % hits_max + 1)) $((RANDOM % 4 + 1)) 1; do
+  for hit in $(hits_of "$1"); do
     round=$((round + 1))
     if "$1" "$(armed_at "$hit")"; then
       killed=$((killed + 1))

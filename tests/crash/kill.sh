@@ -32,8 +32,8 @@ rotate_keys() {
 kill_a_mount() {
   local status limit
   limit=0.$(printf %03d $((RANDOM % 100 + 1)))
-  (timeout -s KILL "$limit" "$tdefs" mount -f -c "$config" "$store" "$mountpoint" >"$workspace/output" 2>&1; exit $?) \
-    2>/dev/null
+  # In the foreground, timeout returns when the mount has ended and not before.
+  timeout --foreground -s KILL "$limit" "$tdefs" mount -f -c "$config" "$store" "$mountpoint" >"$workspace/output" 2>&1
   status=$?
   case $status in
     124 | 137) killed_mounts=$((killed_mounts + 1)) ;;
@@ -50,8 +50,7 @@ kill_round() {
   if [ -f "$oracle" ]; then verify_round "round $round: what was acknowledged is there" || return 1; fi
   rotate_keys &
   rotation=$!
-  output=$("$workload" run --dir "$mountpoint/w" --oracle "$oracle" --seed $((seed + round)) --threads 3 \
-    --kill "$process" --after-ops $((RANDOM % operations_max)) 2>&1)
+  output=$(run_workload $((seed + round)) --kill "$process" --after-ops $((RANDOM % operations_max)))
   status=$?
   if [ $status -ne 3 ]; then
     fail "round $round: the workload runs until the mount dies" "exit code $status" "$output"
@@ -67,8 +66,10 @@ check_round() {
   local report output
   mount_crash_store || { fail "round $round: mounts before a check" "$(cat "$workspace/output")"; return 1; }
   verify_round "round $round: what was acknowledged is there before a check" || return 1
-  output=$("$workload" run --dir "$mountpoint/w" --oracle "$oracle" --seed $((seed + round + kills)) --ops 300 2>&1) ||
-    { fail "round $round: the workload" "$output"; return 1; }
+  if ! output=$(run_workload $((seed + round + kills)) --ops 300); then
+    fail "round $round: the workload" "$output"
+    return 1
+  fi
   unmount_store || return 1
   checks=$((checks + 1))
   report=$("$tdefs" check "$store" --key-file "$key" 2>&1) && grep -q ' 0 defects' <<<"$report" && return

@@ -41,6 +41,10 @@ keep_evidence() {  # WHAT
   cp -a --reflink=auto "$workspace/$1" "$evidence/evidence-$1" 2>/dev/null && echo "    kept: $evidence/evidence-$1"
 }
 
+run_workload() {  # SEED ARGUMENT…
+  "$workload" run --eio wrong --threads 3 --dir "$mountpoint/w" --oracle "$oracle" --seed "$@" 2>&1
+}
+
 # verify_round WHAT [AFTER]: what is found on the mount is legal. Code 3: the mount died meanwhile.
 verify_round() {
   local output status

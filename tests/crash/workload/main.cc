@@ -28,7 +28,7 @@ constexpr uint64_t kSpinMax = 3000;  // microseconds between the last operation 
 
 constexpr const char* kHelp =
     R"(usage: crash_workload run    --dir DIR --oracle FILE [--seed N] [--threads N] [--ops N] [--seconds N]
-                             [--kill PID | --cut FILESYSTEM] [--after-ops N]
+                             [--kill PID | --cut FILESYSTEM] [--after-ops N] [--eio wrong]
        crash_workload verify --dir DIR --oracle FILE --after kill|torn-kill|power-cut
 
 run     does random operations of all kinds below DIR (made if it is not there) from several threads, until N
@@ -37,7 +37,7 @@ run     does random operations of all kinds below DIR (made if it is not there) 
         With --kill the run itself ends process PID by SIGKILL, with --cut it shuts down the ext4 or XFS
         filesystem mounted at FILESYSTEM without a flush of its log, at a random moment soon after N operations.
         Cut by somebody else, a sync that returns success only because the filesystem went down beneath it would
-        count.
+        count. EIO is taken for the death of the mount, with --eio wrong only if its daemon does not answer.
 verify  reads everything below DIR and holds it against FILE. After a kill every acknowledged change must be
         there; after a torn kill (of a daemon that a failpoint ended inside of a write) one unit of each file
         that was being changed may hold anything. After a power cut what was synced must be there, or any later
@@ -57,6 +57,7 @@ struct Options {
   uint64_t seed = 1, operations = 0, seconds = 0, after_operations = 0;
   uint32_t threads = 3;
   pid_t kill = 0;
+  bool eio_is_wrong = false;
 };
 
 [[noreturn]] void Usage() {
@@ -92,6 +93,8 @@ Options Parse(int argc, char** argv) {
       options.seconds = number;
     } else if (name == "--kill") {
       options.kill = static_cast<pid_t>(number);
+    } else if (name == "--eio" && value == std::string_view("wrong")) {
+      options.eio_is_wrong = true;
     } else if (name == "--cut") {
       options.cut = value;
     } else if (name == "--after-ops") {
@@ -203,6 +206,7 @@ int RunWorkload(const Options& options) {
     for (uint32_t number = 0; number < options.threads; ++number) oracle.threads.emplace_back().number = number;
   }
   Run run;
+  run.eio_is_wrong = options.eio_is_wrong;
   if (MakeDirectories(run, options.directory, oracle)) Work(run, options, oracle);
   if (run.died) oracle.stage = Oracle::Stage::kDied;
   if (!SaveOracle(oracle, options.oracle)) return kWrong;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,11 @@ constexpr size_t kChangesUnsyncedMax = 60;  // a verification replays them
 constexpr size_t kFileBytesMax = 512 << 10;
 
 }  // namespace
+
+bool Run::DaemonLives() const {
+  struct statvfs answer;
+  return ::fstatvfs(directory_fd, &answer) == 0;
+}
 
 void Run::Died() {
   died = true;
@@ -41,7 +47,7 @@ bool IsDeath(int error) {
 bool Worker::Did(int64_t result, const std::string& what) {
   if (result >= 0) return true;
   const int error = errno;
-  if (IsDeath(error)) {
+  if (IsDeath(error) && !(error == EIO && run_.eio_is_wrong && run_.DaemonLives())) {
     run_.Died();
   } else {
     run_.Failed(fmt::format("thread {}: {}: {}", model_.number, what, std::strerror(error)));

@@ -23,7 +23,10 @@ struct Run {
   int directory_fd = -1;               // of the mount
   std::atomic<uint64_t> operations{};  // acknowledged
   std::atomic<bool> stop = false, died = false, failed = false;
+  bool eio_is_wrong = false;          // unless the daemon is gone
   std::atomic<bool> cutting = false;  // set before the filesystem is cut off: a sync that returns later proves nothing
+  // True if the daemon answers: of the filesystem, since attributes may come from the kernel's cache.
+  bool DaemonLives() const;
   // Ends the run.
   void Died();
   void Failed(const std::string& what);
