@@ -98,6 +98,7 @@ class OpenFile {
     bool needed_;
   };
   // open_file_tail.cc. Require: mutex_ is held.
+  Status SyncUnit(uint64_t position);
   Status SyncTail(uint64_t size);
   Status NoteZeroTail(uint64_t end, ByteView stored);
   Result<bool> ZeroTailIsNoted() const;

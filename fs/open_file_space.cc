@@ -107,6 +107,8 @@ Status OpenFile::FillGap(uint64_t to) {
   if (to <= size) return {};
   const uint64_t next_unit = AlignUp(size, kUnitBytes);
   if (size != next_unit) TRY(WriteZeros(size, std::min(next_unit, to)));
+  // What follows is in another page, and a filesystem may have that, and the new size, on the disk before this one.
+  if (size != next_unit && to > AlignUp(size, kPageBytes)) TRY(SyncUnit(size));
   const uint64_t last_unit = AlignDown(to, kUnitBytes);
   if (last_unit >= next_unit && last_unit != to) TRY(WriteZeros(last_unit, to));
   return {};

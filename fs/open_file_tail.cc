@@ -26,15 +26,21 @@ Bytes TailNote(const FileRecord& record, uint64_t size) {
 
 }  // namespace
 
+// Returns once the unit is written: whatever the filesystem's journal commits from here on, the unit is there.
+Status OpenFile::SyncUnit(uint64_t position) {
+  constexpr unsigned kWritten = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  const auto unit = static_cast<off_t>(AlignDown(position, kUnitBytes));
+  const int result = Point<"content.sync-tail", CallKind::kSync>().Run(
+      [&] { return ::sync_file_range(fd_.get(), unit, kUnitBytes, kWritten); });
+  if (result != 0) return FailErrno();
+  return {};
+}
+
 // The unit in which the file is about to end is data, but perhaps in memory only, and on the disk still a hole: it is
 // written, so that no power cut finds the smaller size without it.
 Status OpenFile::SyncTail(uint64_t size) {
-  const uint64_t unit = AlignDown(size, kUnitBytes);
-  if (!key_.cipher || unit == size) return {};
-  constexpr unsigned kWritten = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-  const int result = Point<"content.sync-tail", CallKind::kSync>().Run(
-      [&] { return ::sync_file_range(fd_.get(), static_cast<off_t>(unit), kUnitBytes, kWritten); });
-  if (result != 0) return FailErrno();
+  if (!key_.cipher || IsAligned(size, kUnitBytes)) return {};
+  TRY(SyncUnit(size));
   return NoteZeroTail(size, {});
 }
 
