@@ -132,7 +132,7 @@ void ReplayAndList(ByteView log) {
 }
 
 void OpenAsDictionary(ByteView log) {
-  auto options = [](bool read_only) {
+  auto opening = [](bool read_only) {
     FileDictionary::Options options;
     options.store_id = kStore;
     options.dictionary_key = SecretBytes(kKey.size());
@@ -144,14 +144,14 @@ void OpenAsDictionary(ByteView log) {
   const int dir_fd = Directory().fd();
   const UniqueFd file(::openat(dir_fd, kFileDictionaryName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   Must(file && WriteAt(file.get(), log, 0));
-  auto reading = FileDictionary::Open(dir_fd, options(true));
-  auto writing = FileDictionary::Open(dir_fd, options(false));
+  auto reading = FileDictionary::Open(dir_fd, opening(true));
+  auto writing = FileDictionary::Open(dir_fd, opening(false));
   Must(reading.has_value() == writing.has_value());
   if (!writing) return;
   const Names names = NamesOf(**writing);
   Must(NamesOf(**reading) == names && (*writing)->Compact());
   writing->reset();
-  auto again = FileDictionary::Open(dir_fd, options(true));
+  auto again = FileDictionary::Open(dir_fd, opening(true));
   Must(again && NamesOf(**again) == names);
 }
 
