@@ -107,7 +107,14 @@ Status Serve(const Config& config, KeyManager& keys, int signal_fd, const std::f
   auto volume =
       TRY(Volume::Create(std::move(backing), keys, {config.mount.read_only, config.mount.direct_io}, statistics));
   auto session = TRY(FuseSession::Mount(*volume, config));
-  auto control = TRY(ControlServer::Start(store_dir.get(), {&keys, &statistics, &config}));
+  auto control = ControlServer::Start(store_dir.get(), {&keys, &statistics, &config});
+  if (!control) {
+    // A full disk must not keep its files from being read and removed (R8).
+    if (control.error().sys_errno != ENOSPC && control.error().sys_errno != EDQUOT) {
+      return std::unexpected(control.error());
+    }
+    Log(LogLevel::kWarn, "until the next mount neither status nor keys can be asked for: {}", control.error().Text());
+  }
   Healer healer(*volume);
   session->Start(finished.get());
   healer.Start();

@@ -14,6 +14,15 @@ Result<FileDictionary::Impl::Target> FileDictionary::Impl::Look(DirId dir, std::
   return Target{.path = tree.PathOf(dir, name), .holds = tree.Holds(dir, name)};
 }
 
+// Of a full disk the last space of the log is kept for removals, which make an end of that.
+Status FileDictionary::Impl::CheckSpace() {
+  if (!log || !log->IsLowOnSpace()) return {};
+  log->Reserve();
+  if (!log->IsLowOnSpace()) return {};
+  if (dead > kDeadWorthSpace && dead >= retry_dead) WakeCompactor();
+  return FailErrno(ENOSPC, "file dictionary: no space for new names");
+}
+
 Result<Sequence> FileDictionary::Impl::Append(const LogChange& change) {
   if (!log) return FailErrno(EROFS, "file dictionary: opened read-only");
   ByteWriter body;
@@ -58,6 +67,7 @@ Result<FileDictionary::Change> FileDictionary::Impl::Insert(DirId dir, std::stri
   std::lock_guard append(append_mutex);
   const Target target = TRY(Look(dir, name));
   TRY(CheckLoggable(target));
+  TRY(CheckSpace());
   Change change;
   if (target.path) change.sequence = TRY(Append({.kind = Kind::kInsert, .path = *target.path, .record = record}));
   NotePath(target);
@@ -74,6 +84,7 @@ Result<FileDictionary::Change> FileDictionary::Impl::Link(DirId dir, std::string
   std::lock_guard append(append_mutex);
   const Target target = TRY(Look(dir, name));
   TRY(CheckLoggable(target));
+  TRY(CheckSpace());
   Change change{.sequence = last, .record = existing};
   bool there = false;
   std::optional<std::string> source;

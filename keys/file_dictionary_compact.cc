@@ -117,6 +117,7 @@ Status FileDictionary::Impl::RunCompaction() {
   const Sequence safe = TRY(DrainCatchUp(*fresh));
   TRY(fresh->Sync(fresh->records()));
   fresh->Reveal();
+  fresh->Reserve();
   TRY(DrainUntilFew(*fresh));
   TRY(SwapLogs(fresh, listed_names));
   const int synced = Point<"compaction.fsync-directory", CallKind::kSync>().Run(

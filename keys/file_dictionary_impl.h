@@ -52,6 +52,8 @@ struct FileDictionary::Impl {
     size_t all_bytes = 0, below_bytes = 0;
   };
   LongestPaths FindLongestPaths(std::string_view top);
+  // Fails if the disk is too full for another name. Requires: append_mutex.
+  Status CheckSpace();
   // Writes one change to the log. Requires: append_mutex.
   Result<Sequence> Append(const LogChange& change);
   // After a change was applied: is it time for a compaction? Requires: append_mutex.

@@ -125,7 +125,9 @@ Status FileDictionary::Impl::Load() {
   log = TRY(
       LogWriter::Resume(std::move(fd), reader.header(), key, reader.records(), reader.end_bytes(), options.file_ops));
   // What was read may have come from the page cache of a killed process: only now is it durable.
-  return log->Sync(log->records());
+  TRY(log->Sync(log->records()));
+  log->Reserve();
+  return {};
 }
 
 std::unique_ptr<FileDictionary> FileDictionary::Absent(int store_dir_fd, Options options) {

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/failpoint.h"
 #include "base/file_io.h"
 #include "base/log.h"
@@ -57,6 +59,8 @@ Status LogWriter::CutBack() {
       [&] { return ops_.ftruncate(fd_.get(), static_cast<off_t>(end_bytes_)); });
   if (cut == 0) {
     broken_ = false;
+    reserved_to_bytes_ = 0;  // cutting frees what is allocated behind the end
+    reserve_at_bytes_ = std::min<uint64_t>(reserve_at_bytes_, end_bytes_);
     return {};
   }
   const int error = errno;
@@ -76,7 +80,21 @@ Status LogWriter::Append(ByteView body) {
   }
   end_bytes_ += sealed_.size();
   ++records_;
+  if (end_bytes_ >= reserve_at_bytes_) Reserve();
   return {};
+}
+
+void LogWriter::Reserve() {
+  const uint64_t end = end_bytes_;
+  reserve_at_bytes_ = end + kReserveStepBytes;
+  for (const uint64_t size : {kReservedBytes, kReservedLowBytes + kReserveStepBytes}) {
+    const int reserved = Point<"log.reserve", CallKind::kSize>().Run([&] {
+      return ops_.fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end), static_cast<off_t>(size));
+    });
+    disk_is_full_ = reserved != 0 && (errno == ENOSPC || errno == EDQUOT);
+    if (reserved == 0) reserved_to_bytes_ = std::max(reserved_to_bytes_, end + size);
+    if (!disk_is_full_) return;  // done, or this filesystem cannot
+  }
 }
 
 Status LogWriter::Sync(uint32_t records) {

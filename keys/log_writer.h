@@ -27,6 +27,11 @@ class LogWriter {
 
   // Writes one record. Requires: 1 <= body.size() <= kLogBodyBytesMax. kLimit where the generation is full.
   Status Append(ByteView body);
+  // Allocates space behind the end, which a full disk cannot take away: removals are to be recorded there too. That
+  // there is none is no error; appends try again from time to time.
+  void Reserve();
+  // True when the disk is full and what is left of the reserve should be kept for removals.
+  bool IsLowOnSpace() const { return disk_is_full_ && end_bytes_ + kReservedLowBytes > reserved_to_bytes_; }
   // From now on a record may be found on the disk before it is durable. Requires: Sync(records()) succeeded.
   void Reveal() { revealed_ = true; }
   // Makes the first `records` records durable: to be taken from records() before the call.
@@ -41,6 +46,9 @@ class LogWriter {
  private:
   static constexpr uint32_t kRecordsSoftMax = 4'000'000'000;
   static constexpr uint32_t kRecordsMax = UINT32_MAX;
+  static constexpr uint64_t kReservedBytes = 64 << 10;
+  static constexpr uint64_t kReservedLowBytes = 16 << 10;  // some 150 records
+  static constexpr uint64_t kReserveStepBytes = 8 << 10;   // of log between two attempts
   LogWriter(UniqueFd fd, LogCipher cipher, uint64_t generation, const FileOps& ops);
   Status WriteAll(ByteView bytes);
   Status CutBack();
@@ -54,6 +62,9 @@ class LogWriter {
   std::atomic<uint32_t> records_ = 0;
   std::atomic<uint32_t> durable_ = 0;  // records known to be durable
   std::atomic<bool> broken_ = false;
+  uint64_t reserve_at_bytes_ = UINT64_MAX;  // end of the log at which Reserve is due again
+  uint64_t reserved_to_bytes_ = 0;
+  bool disk_is_full_ = false;  // when space was to be reserved last
   bool revealed_ = false;
 };
 

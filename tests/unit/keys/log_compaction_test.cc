@@ -259,6 +259,28 @@ TEST_F(LogCompactionTest, FullDiskFailsTheChangeAndNothingElse) {
   EXPECT_EQ(dictionary->statistics().failed_compactions, 3u);
 }
 
+TEST_F(LogCompactionTest, OnAFullDiskTheLastSpaceIsKeptForRemovals) {
+  auto options = TestStore::Options();
+  std::atomic<bool> full = false;
+  options.file_ops.fallocate = [&](int, int, off_t, off_t) {
+    errno = ENOSPC;
+    return full ? -1 : 0;
+  };
+  auto dictionary = store_.Open(std::move(options));
+  auto kept = dictionary->Insert(kRoot, "kept", TestRecord(1));
+  full = true;
+  int made = 0;
+  while (dictionary->Insert(kRoot, "new" + std::to_string(made), TestRecord(2))) ASSERT_LT(++made, 1000);
+  EXPECT_EQ(dictionary->Insert(kRoot, "new", TestRecord(2)).error().Errno(), ENOSPC);
+  EXPECT_EQ(dictionary->Link(kRoot, "link", kept->record).error().Errno(), ENOSPC);
+  EXPECT_TRUE(dictionary->Update(kept->record, TestRecord(3)));
+  EXPECT_TRUE(dictionary->Rename(kRoot, "kept", kRoot, "renamed"));
+  for (int number = 0; number < made; ++number) EXPECT_TRUE(dictionary->Remove(kRoot, "new" + std::to_string(number)));
+  EXPECT_EQ(dictionary->statistics().failed_appends, 0u);
+  full = false;
+  EXPECT_TRUE(dictionary->Insert(kRoot, "new", TestRecord(2)));
+}
+
 TEST_F(LogCompactionTest, LogThatCannotBeCutBackIsReplaced) {
   auto dictionary = store_.Open(Faulty());
   ASSERT_TRUE(InsertPath(*dictionary, "/a", TestRecord(1)));

@@ -57,6 +57,52 @@ TEST_F(LogWriterTest, FileIsPrivateAndMustBeNew) {
   EXPECT_FALSE(LogWriter::Create(store_.fd(), kFileDictionaryName, header_, TestStore::Key(), ops_));
 }
 
+TEST_F(LogWriterTest, SpaceIsReservedBehindTheEndAndRenewed) {
+  auto log = Create();
+  const std::string body(1000, 'x');
+  log->Reserve();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(log->Append(AsBytes(body)));
+    struct stat attributes;
+    ASSERT_EQ(::fstatat(store_.fd(), kFileDictionaryName, &attributes, 0), 0);
+    ASSERT_EQ(static_cast<uint64_t>(attributes.st_size), log->end_bytes());
+    ASSERT_GE(attributes.st_blocks * 512, attributes.st_size + (40 << 10)) << i;
+  }
+  EXPECT_EQ(Bodies().size(), 100u);
+}
+
+TEST_F(LogWriterTest, IsLowOnSpaceOnceTheReserveOfAFullDiskIsUsed) {
+  bool full = false;
+  ops_.fallocate = [&](int, int mode, off_t, off_t) {
+    EXPECT_EQ(mode, FALLOC_FL_KEEP_SIZE);
+    errno = ENOSPC;
+    return full ? -1 : 0;
+  };
+  auto log = Create();
+  const std::string body(1000, 'x');
+  log->Reserve();
+  full = true;
+  int appended = 0;
+  while (!log->IsLowOnSpace()) {
+    ASSERT_TRUE(log->Append(AsBytes(body)));
+    ASSERT_LT(++appended, 100);
+  }
+  EXPECT_GT(appended, 40);
+  full = false;
+  log->Reserve();
+  EXPECT_FALSE(log->IsLowOnSpace());
+}
+
+TEST_F(LogWriterTest, WithoutFallocateThereIsNoReserveAndNoLimit) {
+  ops_.fallocate = [&](int, int, off_t, off_t) {
+    errno = EOPNOTSUPP;
+    return -1;
+  };
+  auto log = Create();
+  log->Reserve();
+  EXPECT_FALSE(log->IsLowOnSpace());
+}
+
 TEST_F(LogWriterTest, FailedAppendIsCutOffAndTheNextOneGoesThrough) {
   int failures = 0;
   ops_.pwrite = [&](int fd, const void* data, size_t size, off_t offset) -> ssize_t {
