@@ -82,6 +82,7 @@ Result<ByteView> OpenFile::Read(uint64_t offset, size_t size, bool direct, IoBuf
 Result<size_t> OpenFile::ReadStored(uint64_t offset, ByteSpan out, bool direct) {
   const Failpoint& point = Point<"content.read", CallKind::kRead>();
   const int direct_fd = direct && IsAligned(offset, kPageBytes) ? DirectFd() : -1;
+  if (direct_fd >= 0 && key_.cipher) TRY(WriteCachedBefore(offset + out.size()));
   size_t done = 0;
   while (done < out.size()) {
     const size_t wanted = std::min(kChunkBytes, out.size() - done);
@@ -152,7 +153,8 @@ Result<size_t> OpenFile::WriteContent(uint64_t offset, ByteSpan data, bool direc
   }
   if (key_.cipher) {
     key_.cipher->Encrypt(key_.record.iv, offset, data, data);
-    if (const uint64_t end = offset + data.size(); end >= size_bytes()) TRY(NoteZeroTail(end, data));
+    const uint64_t file_end = std::max(size_bytes(), offset + data.size());
+    if (offset + data.size() > AlignDown(file_end, kUnitBytes)) TRY(NoteZeroTail(offset, data, file_end));
   }
   return WriteSome(fd_.get(), data, offset);
 }
@@ -167,6 +169,7 @@ Result<size_t> OpenFile::WriteDirect(int direct_fd, uint64_t offset, ByteView da
   } else {
     std::ranges::copy(data, aligned.begin());
   }
+  if (key_.cipher) TRY(WriteCachedBefore(offset + data.size()));
   auto written = WriteSome(direct_fd, aligned, offset);
   if (!written && written.error().sys_errno == EINVAL) return WriteSome(fd_.get(), aligned, offset);
   return written;

@@ -5,10 +5,11 @@
 // data. So before a hole unit would become partly data (a write, cut or punch that covers it in part), it is made data
 // as a whole: MaterialiseUnit writes the encryption of zeros over it, which changes nothing that can be read.
 //
-// A loss of power may leave the size of a file on the disk without its last block, as zeros (ext4). Where the file ends
-// inside a unit, that unit would read as keystream: HealTail writes the encryption of zeros there. So that it can tell,
-// a file whose last, partial unit is zero as ciphertext by chance says so in an xattr, kTailXattrName: the IV and the
-// size, set before that unit is written. (It need not say whether the unit is on the disk: zeros are what it holds.)
+// A loss of power may leave the size of a file on the disk without its last bytes, as zeros (a fresh block on ext4, a
+// shorter size that was lost). Where the file ends inside a unit, that unit would read as keystream: HealTail writes
+// the encryption of zeros there. So that it can tell, a file whose last, partial unit is zero as ciphertext by chance
+// says so in an xattr, kTailXattrName: the IV and the size, set before that unit is written. (It need not say whether
+// the unit is on the disk: zeros are what it holds.)
 //
 // Thread-safe. mutex_ is shared by reads and by writes that change neither size nor a part of a unit; everything else
 // takes it alone. size_bytes_ is exact because nobody else changes the backing file.
@@ -98,9 +99,9 @@ class OpenFile {
     bool needed_;
   };
   // open_file_tail.cc. Require: mutex_ is held.
-  Status SyncUnit(uint64_t position);
+  Status WriteCachedBefore(uint64_t end);
   Status SyncTail(uint64_t size);
-  Status NoteZeroTail(uint64_t end, ByteView stored);
+  Status NoteZeroTail(uint64_t offset, ByteView stored, uint64_t end);
   Result<bool> ZeroTailIsNoted() const;
 
   void ZeroBehind(uint64_t end);

@@ -108,7 +108,7 @@ Status OpenFile::FillGap(uint64_t to) {
   const uint64_t next_unit = AlignUp(size, kUnitBytes);
   if (size != next_unit) TRY(WriteZeros(size, std::min(next_unit, to)));
   // What follows is in another page, and a filesystem may have that, and the new size, on the disk before this one.
-  if (size != next_unit && to > AlignUp(size, kPageBytes)) TRY(SyncUnit(size));
+  if (size != next_unit && to >= AlignUp(size, kPageBytes)) TRY(WriteCachedBefore(next_unit));
   const uint64_t last_unit = AlignDown(to, kUnitBytes);
   if (last_unit >= next_unit && last_unit != to) TRY(WriteZeros(last_unit, to));
   return {};
@@ -198,6 +198,7 @@ Status OpenFile::Allocate(int mode, uint64_t offset, uint64_t length) {
 Status OpenFile::ZeroRangeLocked(int mode, uint64_t from, uint64_t to) {
   auto zero_backing = [&](uint64_t begin, uint64_t end) -> Status {
     if (begin >= end) return {};
+    if (key_.cipher) TRY(WriteCachedBefore(end));  // XFS writes the pages of the range first
     if (!Fallocate<"content.zero-range">(fd_.get(), mode, begin, end - begin)) return FailErrno();
     return {};
   };

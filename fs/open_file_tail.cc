@@ -26,12 +26,14 @@ Bytes TailNote(const FileRecord& record, uint64_t size) {
 
 }  // namespace
 
-// Returns once the unit is written: whatever the filesystem's journal commits from here on, the unit is there.
-Status OpenFile::SyncUnit(uint64_t position) {
+// Returns once what the cache holds before `end` is written: whatever the filesystem's journal commits from here on, it
+// is there. All of it, since a page that is written alone takes the size with it (XFS), ahead of the pages before it:
+// so this goes before whatever makes the filesystem write pages out of their order, direct requests among it. It costs
+// next to nothing where the cache holds nothing dirty.
+Status OpenFile::WriteCachedBefore(uint64_t end) {
   constexpr unsigned kWritten = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-  const auto unit = static_cast<off_t>(AlignDown(position, kUnitBytes));
   const int result = Point<"content.sync-tail", CallKind::kSync>().Run(
-      [&] { return ::sync_file_range(fd_.get(), unit, kUnitBytes, kWritten); });
+      [&] { return ::sync_file_range(fd_.get(), 0, static_cast<off_t>(end), kWritten); });
   if (result != 0) return FailErrno();
   return {};
 }
@@ -40,21 +42,24 @@ Status OpenFile::SyncUnit(uint64_t position) {
 // written, so that no power cut finds the smaller size without it.
 Status OpenFile::SyncTail(uint64_t size) {
   if (!key_.cipher || IsAligned(size, kUnitBytes)) return {};
-  TRY(SyncUnit(size));
-  return NoteZeroTail(size, {});
+  TRY(WriteCachedBefore(AlignUp(size, kUnitBytes)));
+  return NoteZeroTail(size, {}, size);
 }
 
-// The file is about to end at `end`, inside a unit, with `stored` as its last ciphertext: if all of that unit is zero,
-// that is noted. What `stored` does not cover of the unit is read.
-Status OpenFile::NoteZeroTail(uint64_t end, ByteView stored) {
-  const uint64_t unit = AlignDown(end, kUnitBytes);
-  if (unit == end || !key_.cipher || (!stored.empty() && stored.back() != std::byte{0})) return {};
+// `stored` is about to be written at `offset`: if the unit in which the file then ends will be zero, that is noted.
+// What `stored` does not cover of that unit is read.
+Status OpenFile::NoteZeroTail(uint64_t offset, ByteView stored, uint64_t end) {
+  const uint64_t unit = AlignDown(end, kUnitBytes), stored_end = offset + stored.size();
+  if (unit == end || !key_.cipher) return {};
+  const uint64_t from = std::clamp(offset, unit, end), to = std::clamp(stored_end, unit, end);
+  const ByteView given = from < to ? stored.subspan(from - offset, to - from) : ByteView();
+  if (!std::ranges::all_of(given, [](std::byte byte) { return byte == std::byte{0}; })) return {};
   std::array<std::byte, kUnitBytes> tail{};
-  const size_t given = std::min<size_t>(stored.size(), end - unit);
-  const ByteSpan rest = ByteSpan(tail).first(end - unit - given);
-  if (!rest.empty()) TRY(ReadAt(fd_.get(), rest, unit, Point<"content.read-unit", CallKind::kRead>()));
-  std::ranges::copy(stored.last(given), tail.begin() + static_cast<ptrdiff_t>(rest.size()));
-  if (!IsZero(tail) || !SizeRunsAhead()) return {};
+  if (given.size() < end - unit) {
+    TRY(ReadAt(fd_.get(), ByteSpan(tail).first(end - unit), unit, Point<"content.read-unit", CallKind::kRead>()));
+    if (from < to) std::ranges::copy(given, tail.begin() + static_cast<ptrdiff_t>(from - unit));
+  }
+  if (!IsZero(tail)) return {};
   const Bytes note = TailNote(key_.record, end);
   const int result = Point<"content.note-tail", CallKind::kAttribute>().Run(
       [&] { return ::fsetxattr(fd_.get(), kTailXattrName, note.data(), note.size(), 0); });
@@ -76,10 +81,9 @@ Status OpenFile::HealTail() {
   std::unique_lock lock(mutex_);
   const uint64_t size = size_bytes();
   const uint64_t unit = AlignDown(size, kUnitBytes);
-  if (unit == size || !key_.cipher || !writable_ || !SizeRunsAhead()) return {};
-  const uint64_t block = AlignDown(size, kPageBytes);
-  Bytes stored(size - block);
-  TRY(ReadAt(fd_.get(), stored, block, Point<"content.read-tail", CallKind::kRead>()));
+  if (unit == size || !key_.cipher || !writable_) return {};
+  std::array<std::byte, kUnitBytes> stored{};
+  TRY(ReadAt(fd_.get(), ByteSpan(stored).first(size - unit), unit, Point<"content.read-tail", CallKind::kRead>()));
   if (!IsZero(stored) || TRY(ZeroTailIsNoted())) return {};
   return WriteZeros(unit, size);
 }

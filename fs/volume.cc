@@ -32,11 +32,19 @@ Status Volume::CheckName(NodeId parent, const char* name) const {
   return {};
 }
 
+// What a name is looked up or made in. The kernel asks for directories only; whoever changes the backing tree behind
+// our back may have put something else in the place of one.
+Result<InodePtr> Volume::Directory(NodeId id) {
+  InodePtr inode = TRY(table_->Get(id));
+  if (!inode->directory) return FailErrno(ENOTDIR);
+  return inode;
+}
+
 Result<Entry> Volume::Lookup(NodeId parent, const char* name) {
   if (auto allowed = CheckName(parent, name); !allowed) {
     return FailErrno(allowed.error().sys_errno == EPERM ? ENOENT : allowed.error().sys_errno);
   }
-  InodePtr dir = TRY(table_->Get(parent));
+  InodePtr dir = TRY(Directory(parent));
   if (!dir->IsDirectory()) return FailErrno(ENOTDIR);
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::shared_lock lock(dir->names_mutex);

@@ -112,6 +112,7 @@ class Volume {
   Volume(UniqueFd backing_fd, KeyManager& keys, Options options, VolumeStatistics& statistics)
       : backing_fd_(std::move(backing_fd)), keys_(keys), options_(options), statistics_(statistics) {}
 
+  Result<InodePtr> Directory(NodeId id);
   Result<Entry> Revive(NodeId id);
   Result<Entry> LookupPath(const std::string& path);
   Result<Entry> EntryOf(Inode& dir, int dir_fd, const char* name);

@@ -138,7 +138,7 @@ Result<Volume::Opened> Volume::FinishCreate(Inode* dir, const char* name, Unique
 
 Result<Volume::Opened> Volume::Create(NodeId parent, const char* name, mode_t mode, int flags, const Caller& caller) {
   TRY(CheckName(parent, name));
-  InodePtr dir = TRY(table_->Get(parent));
+  InodePtr dir = TRY(Directory(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   {
     std::unique_lock lock(dir->names_mutex);
@@ -172,7 +172,7 @@ Result<Volume::Opened> Volume::Create(NodeId parent, const char* name, mode_t mo
 }
 
 Result<Volume::Opened> Volume::CreateUnnamed(NodeId parent, mode_t mode, int flags, const Caller& caller) {
-  InodePtr dir = TRY(table_->Get(parent));
+  InodePtr dir = TRY(Directory(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   UniqueFd fd(MakeAs(caller, (mode & S_ISGID) != 0, [&] {
     return Point<"name.tmpfile", CallKind::kName>().Run(

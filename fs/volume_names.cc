@@ -37,7 +37,7 @@ class NamesLock {
 
 Result<Entry> Volume::MakeDirectory(NodeId parent, const char* name, mode_t mode, const Caller& caller) {
   TRY(CheckName(parent, name));
-  InodePtr dir = TRY(table_->Get(parent));
+  InodePtr dir = TRY(Directory(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
   if (MakeAs(caller, false, [&] {
@@ -53,7 +53,7 @@ Result<Entry> Volume::MakeNode(NodeId parent, const char* name, mode_t mode, dev
     return made.entry;
   }
   TRY(CheckName(parent, name));
-  InodePtr dir = TRY(table_->Get(parent));
+  InodePtr dir = TRY(Directory(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
   const int made = MakeAs(caller, (mode & S_ISGID) != 0, [&] {
@@ -65,7 +65,7 @@ Result<Entry> Volume::MakeNode(NodeId parent, const char* name, mode_t mode, dev
 
 Result<Entry> Volume::MakeSymlink(NodeId parent, const char* name, const char* target, const Caller& caller) {
   TRY(CheckName(parent, name));
-  InodePtr dir = TRY(table_->Get(parent));
+  InodePtr dir = TRY(Directory(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
   if (MakeAs(caller, false, [&] {
@@ -79,7 +79,7 @@ Result<Entry> Volume::MakeSymlink(NodeId parent, const char* name, const char* t
 Result<Entry> Volume::Link(NodeId id, NodeId new_parent, const char* new_name) {
   TRY(CheckName(new_parent, new_name));
   InodePtr inode = TRY(table_->Get(id));
-  InodePtr dir = TRY(table_->Get(new_parent));
+  InodePtr dir = TRY(Directory(new_parent));
   auto target = TRY(table_->Descriptor(*inode));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
@@ -155,7 +155,7 @@ Status Volume::RemoveDirectory(NodeId parent, const char* name) {
 
 Status Volume::RemoveName(NodeId parent, const char* name, int flags) {
   TRY(CheckName(parent, name));
-  InodePtr dir = TRY(table_->Get(parent));
+  InodePtr dir = TRY(Directory(parent));
   auto descriptor = TRY(table_->Descriptor(*dir));
   std::unique_lock lock(dir->names_mutex);
   InodePtr last = BeforeLastName(descriptor->get(), name);
@@ -176,8 +176,8 @@ Status Volume::Rename(NodeId from_parent, const char* from, NodeId to_parent, co
   TRY(CheckName(from_parent, from));
   TRY(CheckName(to_parent, to));
   if ((flags & RENAME_WHITEOUT) != 0) return FailErrno(EINVAL);
-  InodePtr from_dir = TRY(table_->Get(from_parent));
-  InodePtr to_dir = TRY(table_->Get(to_parent));
+  InodePtr from_dir = TRY(Directory(from_parent));
+  InodePtr to_dir = TRY(Directory(to_parent));
   if (!from_dir->IsDirectory() || !to_dir->IsDirectory()) return FailErrno(ENOTDIR);
   auto from_fd = TRY(table_->Descriptor(*from_dir));
   auto to_fd = TRY(table_->Descriptor(*to_dir));

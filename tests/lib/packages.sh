@@ -1,7 +1,8 @@
 # The Debian packages that building and testing need; installs the missing ones without a word unless it fails.
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libfuse3-dev fuse3 libtoml11-dev libspdlog-dev libfmt-dev
   libcli11-dev nlohmann-json3-dev libssl-dev libgtest-dev libgmock-dev)
-test_packages=(strace postgresql sqlite3 libsqlite3-dev attr acl jq fio clang-format python3-minimal e2fsprogs procps git)
+test_packages=(strace xfsprogs clang-19 libclang-rt-19-dev postgresql sqlite3 libsqlite3-dev attr acl jq fio
+  clang-format python3-minimal e2fsprogs procps git)
 
 missing_packages() {
   local package

@@ -46,7 +46,9 @@ build() {
 }
 
 release=build/test-release
-build_release() { build release $release tdefs model_test posix_test; }
+build_release() { build release $release tdefs model_test posix_test crash_workload stress_workload offsets_probe; }
+# The daemon whose system calls can be made to fail, and to end it.
+build_failpoints() { build failpoints build/failpoints tdefs; }
 
 # Runs a script of this tree with the release build.
 on_release() { bash "$1" "$release/cli/tdefs" "$release/tests" "${@:2}"; }
@@ -123,3 +125,39 @@ suite_databases() {
   build_release || return 1
   for script in tests/databases/*.sh; do bash "$script" ${quick:+--quick} "$release/cli/tdefs"; done
 }
+
+# Ends of the daemon, at random and at each failpoint, then of the power; every loss is a failure.
+suite_crash() {
+  fuse_is_here crash || return 0
+  build_release && build_failpoints || return 1
+  on_release tests/crash/kill.sh --kills "$kills"
+  bash tests/crash/failpoints.sh build/failpoints/cli/tdefs $release/tests
+}
+
+suite_power() {
+  local filesystem
+  fuse_is_here power || return 0
+  build_release || return 1
+  for filesystem in ext4 xfs; do on_release tests/crash/power.sh --cuts "$cuts" --fs $filesystem; done
+  on_release tests/crash/power_databases.sh --cuts "$database_cuts"
+}
+
+suite_damage() {
+  local script
+  fuse_is_here damage || return 0
+  build_release || return 1
+  for script in tests/damage/*.sh; do [ ! -x "$script" ] || on_release "$script"; done
+}
+
+# Many threads, many files, far offsets, little memory, full disks.
+suite_load() {
+  local script
+  fuse_is_here load || return 0
+  build_release || return 1
+  for script in tests/load/*.sh; do
+    [ "$script" = tests/load/million.sh ] || [ ! -x "$script" ] || on_release "$script"
+  done
+  on_release tests/load/million.sh --files "$many_files"
+}
+
+suite_fuzz() { tests/fuzz/run.sh "$fuzz_seconds"; }

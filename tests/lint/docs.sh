@@ -27,10 +27,10 @@ broken_links() {
 rule "relative links resolve" "$(broken_links)"
 rule "there are links to check" "$([ "$(links | wc -l)" -ge 10 ] || echo "found only: $(links)")"
 
-# Tests in docs/parity.md stand as `tests/FILE` and, after it, their names as `Suite.Test` of GoogleTest or as the text that
+# Tests in docs/parity.md and docs/reliability.md stand as `tests/FILE` and, after it, their names as `Suite.Test` of GoogleTest or as the text that
 # a script gives a check.
 named_tests() {
-  grep -E '^\|' docs/parity.md | grep -oE '`[^`]+`' | tr -d '`' | awk '/^(tests|bench)\// {file = $0; print file "\t"; next} file {print file "\t" $0}'
+  grep -hE '^\|' docs/parity.md docs/reliability.md | grep -oE '`[^`]+`' | tr -d '`' | awk '/^(tests|bench)\// {file = $0; print file "\t"; next} file {print file "\t" $0}'
 }
 missing_tests() {
   local file name
@@ -44,7 +44,7 @@ missing_tests() {
     fi
   done < <(named_tests)
 }
-rule "every test named in docs/parity.md exists" "$(missing_tests)"
+rule "every test named in docs/parity.md and docs/reliability.md exists" "$(missing_tests)"
 rule "docs/parity.md names tests" "$([ "$(named_tests | wc -l)" -ge 50 ] || echo "found only $(named_tests | wc -l)")"
 
 same "the manual's exit codes are those of base/error.cc" \

@@ -356,7 +356,8 @@ bool IsUsedHere(const std::string& point) {
   // Of init, import, the lock and opening: not while a volume serves; what only follows upon another failure; and what
   // takes the place of file handles where the filesystem has none.
   for (const char* elsewhere :
-       {"init.", "import.", "lock.", "file.", "log.cut", "content.undo", "name.undo", "inode.open"}) {
+       {"init.", "import.", "lock.", "file.", "log.cut", "content.undo", "name.undo", "inode.open", "repair.", "close.",
+        "name.free-space", "content.note-tail", "content.read-tail"}) {
     if (point.starts_with(elsewhere)) return point == "inode.open-handle";
   }
   return true;
