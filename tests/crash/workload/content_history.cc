@@ -185,6 +185,9 @@ std::optional<std::string> ContentHistory::Wrong(const std::string& found, After
       const bool durable = change.durable && (unit + 1) * kUnit > change.offset;
       good[unit] = matches || (good[unit] && !durable);
     }
+    // A known limit (docs/reliability.md): a cut through a unit, itself lost, whose zeros behind the cut are not.
+    const uint64_t cut = content.size();
+    if (after == After::kPowerCut && cut < before && cut % kUnit != 0 && cut < found.size()) good[cut / kUnit] = true;
   }
   const auto bad = static_cast<uint64_t>(std::ranges::count(good, false));
   if (bad == 0 || (bad == 1 && in_flight_ && after == After::kTornKill)) return std::nullopt;
