@@ -102,6 +102,47 @@ under_growth() {
   detach_if_dead || give_up_mount
 }
 
+# Files of one byte: in one of 256 it is zero as ciphertext, which is noted.
+write_ends_that_are_zero() {
+  local number
+  mkdir -p "$mountpoint/ends.$round"
+  for ((number = 0; number < 2500; ++number)); do printf x >"$mountpoint/ends.$round/$number" || break; done
+} 2>/dev/null
+
+under_ends_that_are_zero() {
+  if ! mount_armed "$1"; then detach; return 0; fi
+  write_ends_that_are_zero
+  detach_if_dead || give_up_mount
+}
+
+# The note is read when such a file is opened before the store is healed.
+after_ends_that_are_zero() {
+  mount_crash_store || return 0
+  write_ends_that_are_zero
+  give_up_mount
+  if ! mount_armed "$1"; then detach; return 0; fi
+  find "$mountpoint/ends.$round" -type f -exec cat {} + >/dev/null 2>&1
+  detach_if_dead || give_up_mount
+}
+
+# Repair of a store with a lost tag, or with a damaged dictionary; killed meanwhile, it must be possible to do it again.
+under_repair() {
+  local file=$store/repaired.$round
+  mount_crash_store || return 0
+  echo content >"$mountpoint/repaired.$round"
+  unmount_store || return 0
+  case $name in
+    repair.rename-file-dict) rm "$store/.tdefs/file.dict" && mkfifo "$store/.tdefs/file.dict" ;;
+    repair.*file-dict) printf '\xff' | dd of="$store/.tdefs/file.dict" bs=1 seek=3 conv=notrunc status=none ;;
+    *) setfattr -x user.tdefs "$file" ;;
+  esac
+  dies_at "$1" check -c "$config" --repair --yes --trust dictionary "$store"
+  local died=$?
+  "$tdefs" check -c "$config" --repair --yes --trust dictionary "$store" >"$workspace/output" 2>&1 ||
+    fail "$name $action: the repair, again" "$(cat "$workspace/output")"
+  return $died
+}
+
 # A mount that only starts and ends.
 under_mount_and_umount() {
   if ! mount_armed "$1"; then detach; return 0; fi
@@ -174,6 +215,10 @@ stimuli_of() {  # NAME
     log.cut-tail) echo with_a_torn_tail ;;
     attribute.* | name.mkdir | name.mknod | name.symlink) echo under_attributes ;;
     content.undo-growth) echo under_growth ;;
+    content.note-tail) echo under_ends_that_are_zero ;;
+    content.read-tail-note) echo after_ends_that_are_zero ;;
+    close.*) echo under_mount_and_umount ;;
+    repair.*) echo under_repair ;;
     inode.open | content.open) echo without_file_handles ;;
     file.write) echo under_genkey ;;
     *) echo under_the_workload ;;
@@ -184,7 +229,7 @@ armed_at() {  # HIT
   case $name in
     log.cut-back) echo "log.append:ENOSPC@$1;$name:$action" ;;
     name.undo-create) echo "tag.write:EIO@$1;$name:$action" ;;
-    content.undo-growth) echo "content.write-zeros:ENOSPC;$name:$action" ;;
+    content.undo-growth) echo "content.write-zeros:ENOSPC@2;$name:$action" ;;
     *) echo "$name:$action@$1" ;;
   esac
 }

@@ -28,6 +28,7 @@ here=$(dirname "$(readlink -f "$0")")
 . "$here/../lib/power.sh"
 suite=power${plain:+ (control)}
 modes=(load compaction rotation writeback healing unmounted)
+[ ! -x "$programs/crash_workload" ] || modes+=(mixed)
 [ -z "$plain" ] || modes=(load unmounted)
 [ -z "$only_mode" ] || modes=("$only_mode")
 kept_rounds=3  # so many rounds stay and are held against their oracles again after each cut
@@ -161,11 +162,6 @@ run_on() {  # FS
   new_disk "$1" || { fail "$1: a disk" "$(cat "$workspace/output")"; return; }
   rm -rf "$workspace/oracles" "$workspace/mixed" && mkdir "$workspace/oracles"
   if [ -n "$plain" ]; then mountpoint=$disk/backing && mkdir "$mountpoint"; else new_store_on_disk || return; fi
-  local modes=("${modes[@]}")
-  if [ -z "$plain$only_mode" ] && [ -x "$programs/crash_workload" ]; then
-    # docs/reliability.md, known limits; --mode mixed runs it.
-    if [ "$1" = ext4 ]; then modes+=(mixed); else skip "$1, mixed" "a cut to a size inside a unit is not ordered on XFS"; fi
-  fi
   RANDOM=$((seed % 32768))
   for ((cut = 1; cut <= cuts; ++cut)); do one_cut "$1" || break; done
   check_disk "$1: the filesystem itself is sound"
