@@ -66,6 +66,7 @@ load_and_cut() {  # MODE DIRECTORY ORACLES
   remember_process $loader
   if [ "$mode" = rotation ]; then rotate_keys & rotation=$!; fi
   read -r said <&7
+  if [ "$said" = cut ]; then read -r said <&7 || said=now; fi
   [ "$said" = now ] ||
     fail "$label: the load came to its end before the cut" "$said" "$(cat <&7)" "$(tail -n 1 -q "$3"/*)"
   if [ "$mode" = unmounted ]; then

@@ -3,8 +3,8 @@
 
   power_files.py run DIRECTORY ORACLE_DIRECTORY SEED --stop-after STEPS [--cut] [--below DIRECTORY] [--cases CASE,…]
       works until the filesystem fails. Each case has a directory and, outside, a log of what it was told (an oracle).
-      After STEPS acknowledged steps of all cases together it prints "now" and works on; with --cut it cuts off the
-      filesystem below by itself, so that no sync counts that returned because of that. --below names the mount of that
+      After STEPS acknowledged steps of all cases together it prints "now" and works on; with --cut it says "cut", cuts the
+      filesystem off by itself, so that no sync counts that returned because of that, and then "now". --below names the mount of that
       filesystem, where pages are pushed to the disk in no order, and the journal is committed at random.
   power_files.py verify DIRECTORY ORACLE_DIRECTORY
       holds what is there against the oracles; a line for each defect, then "ACKNOWLEDGED steps, FILES files".
@@ -38,6 +38,7 @@ class Steps:
                 return
         if self.cut is not None:
             self.closed = True
+            print('cut', flush=True)  # a thread that writes a mapping may end the process by SIGBUS from here on
             cut_off(self.cut)
         print('now', flush=True)
 
