@@ -27,7 +27,7 @@ json "info of a file in the backing directory" 'd["state"] == "encrypted" and d[
 json "info of a directory" 'd["kind"] == "directory"' t info "$mnt/dir" --json
 json "info of the mount" "d['kind'] == 'store' and d['mount_point'] == '$mnt'" t info "$mnt" --json
 for words in "status $mnt" status "keys list $mnt" "files $mnt" "info $mnt/file"; do check "live: $words" t $words; done
-exits "check: not while mounted" 8 "unmounted" t check "$store"
+exits "check: not while mounted" 8 "in use by process [0-9]+, mounted at" t check "$store"
 same "control socket: mode 0600" 600 "$(stat -c %a "$store/.tdefs/control.sock")"
 
 # --- unmounting
