@@ -9,6 +9,9 @@ each run and, where there are several, their sum.
 """
 import sys
 
+# What can be added up over runs; the rest are measures of one run.
+COUNTS = {"kills", "mounts-killed", "operations", "checks", "cuts", "acknowledged", "commits", "losses", "failures", "runs",
+          "seconds", "defects", "repairs"}
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
@@ -39,9 +42,9 @@ def shown(text):
 def table(kind, runs):
     columns = list(dict.fromkeys(key for _, values in runs for key in values))
     rows = [[time] + [shown(values.get(key, "")) for key in columns] for time, values in runs]
-    counted = [key for key in columns if all(number(values.get(key, "")) is not None for _, values in runs)]
+    counted = [key for key in columns if key in COUNTS and all(key in values for _, values in runs)]
     if len(runs) > 1 and counted:
-        total = {key: shown(str(sum(int(values[key]) for _, values in runs))) for key in counted if key != "seed"}
+        total = {key: shown(str(sum(int(values[key]) for _, values in runs))) for key in counted}
         rows.append(["all"] + [total.get(key, "") for key in columns])
     lines = [f"**{kind}**", "", "| " + " | ".join(["ended"] + columns) + " |", "|" + "---|" * (len(columns) + 1)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows] + [""]

@@ -109,7 +109,8 @@ run_round() {  # NAME JOURNAL_MODE [MOUNT_ARGUMENT…]
   same "$round: it is still the same daemon" "$process" "$(daemon)"
   read_daemon_figures "$process" loaded
   echo "figures: $round: ${loaded:?}; the group at most $(most_bytes) bytes"
-  figure load_memory options="${*:-none}" limit_mib="$limit_mib" rss_kib="${loaded_kib:?}" \
+  options=${*:-none}
+  figure load_memory options="${options// /_}" limit_mib="$limit_mib" rss_kib="${loaded_kib:?}" \
     group_bytes="$(most_bytes)" fds="${loaded_fds:?}"
   unmount_store
   check_store_exactly "$round"
