@@ -72,7 +72,12 @@ under_the_workload() {  # ARMED
   case $status in
     0) detach_if_dead || give_up_mount ;;
     3) [ -z "$process" ] || await_end "$process"; detach ;;
-    *) fail "$name $action: the workload" "$output"; give_up_mount ;;
+    *)
+      # The error that leads to this point may have met a file without a name, where nothing is undone.
+      if [ "$name" = name.undo-create ]; then give_up_mount; fresh_store; return 1; fi
+      fail "$name $action: the workload" "$output"
+      give_up_mount
+      ;;
   esac
 }
 
